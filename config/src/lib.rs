@@ -1,0 +1,107 @@
+//! modegate's configuration: a TOML file in, a [`Config`] that is valid by construction out.
+//!
+//! Reading is pure: no file is opened and no environment is asked, so that a reload can try a
+//! text and throw it away. Every fault of a file is reported at once, see [`Report`]. Keys and
+//! defaults are told to operators in `modegate.example.toml`; each file here reads one group of
+//! sections and holds their defaults.
+
+mod admin;
+mod bind;
+mod canary;
+mod contract;
+pub mod flags;
+mod limits;
+mod listener;
+mod read;
+mod report;
+mod rule;
+mod server;
+mod timeouts;
+mod upstream;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use admin::Admin;
+pub use bind::Bind;
+pub use canary::{OnMismatch, Parity};
+pub use flags::{Broken, Flag, FlagLayer};
+pub use limits::Limits;
+pub use listener::Listener;
+pub use report::{Invalid, Report};
+pub use server::{Log, Server};
+pub use timeouts::Timeouts;
+pub use upstream::{Upstream, UpstreamSettings};
+pub use value::parse_duration;
+
+use modegate_filters::bucket::Canary;
+use modegate_filters::contract::Contract;
+
+use crate::read::Faults;
+
+/// Everything that the configuration file says, with defaults where it is silent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `[server]`: threads and shutdown.
+    pub server: Server,
+    /// `[contract]` and `[profiles.*]`: the member, its modes and its profiles.
+    pub contract: Contract,
+    /// `[flags]`: the file's layer; a flag that the file does not name is not in it.
+    pub flags: FlagLayer,
+    /// `[canary]`: who is in the canary cohort.
+    pub canary: Canary,
+    /// `[parity]`: how legs are compared.
+    pub parity: Parity,
+    /// `[timeouts]`: how long each wait may take.
+    pub timeouts: Timeouts,
+    /// `[limits]`: how much may be held at once.
+    pub limits: Limits,
+    /// `[upstream]`: what holds for every upstream.
+    pub upstream: UpstreamSettings,
+    /// `[log]`: what is logged.
+    pub log: Log,
+    /// `[admin]`: the admin listener.
+    pub admin: Admin,
+    /// `[[listener]]`, in the file's order; at least one.
+    pub listeners: Vec<Listener>,
+}
+
+impl Config {
+    /// Reads the text of a configuration file.
+    ///
+    /// # Errors
+    /// A [`Report`] of everything that is wrong with it; of the first fault only where the text
+    /// is not TOML.
+    pub fn parse(text: &str) -> Result<Config, Report> {
+        let document = read::document(text)?;
+        let faults = Faults::new(text);
+        let config = read::whole(&faults, document, |root| {
+            let contract = contract::read(root);
+            let flags = flags::read(root);
+            let canary = canary::read(root);
+            let parity = canary::read_parity(root);
+            let server = server::read(root);
+            let timeouts = timeouts::read(root);
+            let limits = limits::read(root, &contract);
+            let upstream = upstream::read(root);
+            let log = server::read_log(root);
+            let admin = admin::read(root);
+            let listeners = listener::read(root, &admin);
+            Config {
+                server,
+                contract,
+                flags,
+                canary,
+                parity,
+                timeouts,
+                limits,
+                upstream,
+                log,
+                admin,
+                listeners,
+            }
+        });
+        faults.into_report().map_or(Ok(config), Err)
+    }
+}

@@ -1,0 +1,52 @@
+//! `[[listener]]`: which leg listens where and forwards to what.
+
+use modegate_filters::route::Leg;
+
+use crate::admin::Admin;
+use crate::bind::{Bind, bind};
+use crate::read::Section;
+use crate::rule::word;
+use crate::upstream::{Upstream, upstream};
+
+/// `[[listener]]`: one leg's door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Its place in the chain.
+    pub leg: Leg,
+    /// Where it listens.
+    pub bind: Bind,
+    /// What it forwards to, at least one; requests are spread over them.
+    pub upstreams: Vec<Upstream>,
+}
+
+/// Reads every `[[listener]]`; those with a fault are left out.
+pub(crate) fn read(root: &mut Section<'_, '_>, admin: &Admin) -> Vec<Listener> {
+    let mut binds = Vec::new();
+    let listeners = root.sections("listener", |section| {
+        let leg = section.require("leg", word(Leg::ALL.map(|leg| (leg.word(), leg))));
+        let bind = section.require("bind", bind());
+        let upstreams = section.one_or_more("upstream", upstream());
+        binds.extend(bind.clone().map(|bind| (section.path_of("bind"), bind)));
+        Some(Listener { leg: leg?, bind: bind?, upstreams })
+    });
+    if listeners.is_empty() && root.sound("listener") {
+        root.refuse("listener", "nothing", "at least one [[listener]]".to_owned());
+    }
+    check(root, admin, &binds);
+    listeners.into_iter().flatten().collect()
+}
+
+/// No two may listen on the same address, the admin listener included.
+fn check(root: &Section<'_, '_>, admin: &Admin, binds: &[(String, Bind)]) {
+    let mut taken: Vec<(&str, &Bind)> = vec![("admin.bind", &admin.bind)];
+    taken.retain(|(path, _)| root.faults.sound(path));
+    for (path, bind) in binds {
+        match taken.iter().find(|(_, other)| bind.collides(other)) {
+            None => taken.push((path, bind)),
+            Some((owner, _)) => {
+                let allowed = format!("an address other than that of {owner}");
+                root.faults.refuse(path, &[], format!("\"{bind}\""), allowed);
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! modegate's decisions: pure and synchronous, bytes and headers in, values out.
+//!
+//! Nothing here does I/O, reads a clock or knows an engine. Start reading at [`decide`];
+//! [`inspect`] is the order in which a request meets the other modules.
+
+pub mod bucket;
+pub mod contract;
+pub mod decide;
+pub mod dialect;
+pub mod edit;
+pub mod inspect;
+pub mod rejection;
+pub mod room;
+pub mod route;
+pub mod scan;
+pub mod tags;
+pub mod text;

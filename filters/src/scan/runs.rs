@@ -1,0 +1,40 @@
+//! Runs over bytes of one sort: blanks between tokens, digits of numbers. Short runs are the rule, long ones are an
+//! attack: both take whole lanes.
+
+use super::blocks::{LANE, blanks_in_lane, digits_in_lane};
+
+/// JSON's white space, which is all that may stand between tokens.
+#[inline]
+pub(super) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// The first position from `at` on that is not a blank.
+#[inline]
+pub(super) fn past_blanks(bytes: &[u8], at: usize) -> usize {
+    match bytes.get(at) {
+        Some(byte) if *byte <= b' ' => past(bytes, at, blanks_in_lane, is_blank),
+        _ => at,
+    }
+}
+
+/// The first position from `at` on that is not a digit.
+#[inline]
+pub(super) fn past_digits(bytes: &[u8], at: usize) -> usize {
+    past(bytes, at, digits_in_lane, |byte| byte.is_ascii_digit())
+}
+
+#[inline(always)]
+fn past(bytes: &[u8], mut at: usize, in_lane: impl Fn(&[u8; LANE]) -> u32, is: impl Fn(u8) -> bool) -> usize {
+    while let Some(lane) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let run = in_lane(lane).trailing_ones() as usize;
+        at += run;
+        if run < LANE {
+            return at;
+        }
+    }
+    while bytes.get(at).is_some_and(|byte| is(*byte)) {
+        at += 1;
+    }
+    at
+}

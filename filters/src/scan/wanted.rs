@@ -1,0 +1,148 @@
+//! Which members a scan looks for, and how a key is recognised in any of its spellings.
+
+use crate::text;
+
+/// A wanted member: where in the scan's answer its value goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// The contract member. Besides its last value, every occurrence is listed in [`super::Found::contract`].
+    Contract,
+    Text,
+    Room,
+    Method,
+    Id,
+    Jsonrpc,
+    Params,
+    Messages,
+    User,
+    ConversationId,
+    ConversationIdCamel,
+    UserId,
+    Mode,
+    Profile,
+    Reason,
+}
+
+impl Slot {
+    pub(super) const COUNT: usize = Self::Reason as usize + 1;
+}
+
+/// Which members a scan looks for: names in the root object, and names in objects that are values of a root member.
+/// Built once per dialect at start-up. A slot stands for one place; wired to several, the last one read counts.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub(super) root: Names,
+    pub(super) containers: Vec<Names>,
+}
+
+impl Wanted {
+    /// Nothing wanted: the scan only validates.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Also looks for `name` in the root object.
+    #[must_use]
+    pub fn root(mut self, name: &str, slot: Slot) -> Self {
+        self.root.entry(name).slot = Some(slot);
+        self
+    }
+
+    /// Also looks for `name` in the object that the root member `container` holds.
+    #[must_use]
+    pub fn within(mut self, container: &str, name: &str, slot: Slot) -> Self {
+        let next = self.containers.len();
+        let index = *self.root.entry(container).container.get_or_insert(next);
+        if index == next {
+            self.containers.push(Names::default());
+        }
+        if let Some(names) = self.containers.get_mut(index) {
+            names.entry(name).slot = Some(slot);
+        }
+        self
+    }
+}
+
+/// What a key is to the scan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Hit {
+    pub(super) slot: Option<Slot>,
+    /// Index in [`Wanted::containers`] of the names to look for inside the value.
+    pub(super) container: Option<usize>,
+}
+
+/// The names wanted in one object.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    names: Vec<(Box<str>, Hit)>,
+    /// No raw key that begins with another byte can be one of them.
+    first_bytes: [bool; 256],
+    /// Nor one that is longer: six bytes is the longest spelling of a character of one byte, and more bytes are fewer
+    /// each.
+    longest_spelling: usize,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self {
+            names: Vec::new(),
+            first_bytes: [false; 256],
+            longest_spelling: 0,
+        }
+    }
+}
+
+impl Names {
+    /// What the key spelled by `raw`, the bytes between its quotes, is to us.
+    #[inline]
+    pub(super) fn find(&self, raw: &[u8]) -> Hit {
+        let first = raw.first().copied().unwrap_or(b'"');
+        if !self.first_bytes.get(usize::from(first)).is_some_and(|wanted| *wanted) {
+            return Hit::default();
+        }
+        self.compare(raw)
+    }
+
+    /// The most bytes of a key that need keeping to decide on it.
+    pub(super) fn longest_spelling(&self) -> usize {
+        self.longest_spelling
+    }
+
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.names.iter().filter_map(|(_, hit)| hit.slot)
+    }
+
+    fn compare(&self, raw: &[u8]) -> Hit {
+        if raw.len() > self.longest_spelling {
+            return Hit::default();
+        }
+        if raw.contains(&b'\\') {
+            return self.equal_to(text::unescape(raw).as_bytes());
+        }
+        self.equal_to(raw)
+    }
+
+    fn equal_to(&self, key: &[u8]) -> Hit {
+        self.names
+            .iter()
+            .find(|(name, _)| name.as_bytes() == key)
+            .map_or_else(Hit::default, |(_, hit)| *hit)
+    }
+
+    fn entry(&mut self, name: &str) -> &mut Hit {
+        let position = self.names.iter().position(|(known, _)| &**known == name);
+        let index = position.unwrap_or_else(|| self.add(name));
+        &mut self.names[index].1
+    }
+
+    fn add(&mut self, name: &str) -> usize {
+        // An empty key has no first byte: `find` takes the quote after it.
+        let first = name.bytes().next().unwrap_or(b'"');
+        self.first_bytes[usize::from(first)] = true;
+        self.first_bytes[usize::from(b'\\')] = true;
+        self.longest_spelling = self.longest_spelling.max(6 * name.len());
+        self.names.push((name.into(), Hit::default()));
+        self.names.len() - 1
+    }
+}

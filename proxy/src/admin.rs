@@ -1,0 +1,143 @@
+//! The admin API, on a listener of its own.
+//!
+//! | call | answer |
+//! |---|---|
+//! | `GET /live` | 200 while the process runs |
+//! | `GET /ready` | 200 while it takes requests, 503 once it drains |
+//! | `GET /metrics` | OpenMetrics text |
+//! | `GET /config` | the file in force, and why the file as it is now was refused |
+//! | `GET /flags` | every flag: its value, and what each layer says |
+//! | `PUT /flags/{name}` | sets a flag: `{"value","actor","reason","expires"?}` |
+//! | `DELETE /flags/{name}` | takes an override back: `{"actor","reason"}` |
+//!
+//! What changes something needs the bearer token, an actor and a reason. Host and Origin are
+//! checked on every call, so that no page in a browser can reach it.
+
+mod answer;
+mod guard;
+mod mutate;
+mod view;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{Method, Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use modegate_config::flags::Flag;
+use pingora_core::apps::ServerApp;
+use pingora_core::protocols::Stream;
+use pingora_core::server::ShutdownWatch;
+
+use crate::data_plane::Drain;
+use crate::metrics::{Sources, encode};
+
+use answer::{Answer, json, refuse, text};
+use guard::Guard;
+pub use guard::{BadToken, Token};
+
+/// How long a call's head, and then the call, may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The admin API's app.
+pub struct Admin {
+    sources: Sources,
+    guard: Guard,
+    override_limit: Duration,
+    drain: Drain,
+}
+
+impl Admin {
+    /// The API over these sources.
+    pub fn new(
+        sources: Sources,
+        settings: &modegate_config::Admin,
+        token: Option<Token>,
+        drain: Drain,
+    ) -> Admin {
+        let guard = Guard::new(settings, token);
+        Admin { sources, guard, override_limit: settings.override_limit, drain }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        if let Err(refusal) = self.guard.admit(request.headers()) {
+            return refusal;
+        }
+        let path = request.uri().path().to_owned();
+        let flag = path.strip_prefix("/flags/");
+        match (request.method(), path.as_str(), flag) {
+            (&Method::GET | &Method::HEAD, _, None) => self.read(&path),
+            (&Method::PUT, _, Some(name)) => self.change(request, name).await,
+            (&Method::DELETE, _, Some(name)) => self.change(request, name).await,
+            (_, "/live" | "/ready" | "/metrics" | "/config" | "/flags", _) | (_, _, Some(_)) => {
+                refuse(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
+            }
+            _ => refuse(StatusCode::NOT_FOUND, "no such call"),
+        }
+    }
+
+    fn read(&self, path: &str) -> Answer {
+        match path {
+            "/live" => text(StatusCode::OK, "text/plain", "live\n".to_owned()),
+            "/ready" if *self.drain.watch().borrow() => {
+                text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n".to_owned())
+            }
+            "/ready" => text(StatusCode::OK, "text/plain", "ready\n".to_owned()),
+            "/metrics" => match encode(&self.sources) {
+                Ok(metrics) => text(
+                    StatusCode::OK,
+                    "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                    metrics,
+                ),
+                Err(_) => refuse(StatusCode::INTERNAL_SERVER_ERROR, "metrics not encoded"),
+            },
+            "/config" => json(StatusCode::OK, &view::config(&self.sources.config.view())),
+            "/flags" => {
+                let (snapshot, flags) = self.sources.flags.view();
+                json(StatusCode::OK, &view::flags(&snapshot, &flags))
+            }
+            _ => refuse(StatusCode::NOT_FOUND, "no such call"),
+        }
+    }
+
+    async fn change(&self, request: Request<Incoming>, name: &str) -> Answer {
+        if let Err(refusal) = self.guard.authorize(request.headers()) {
+            return refusal;
+        }
+        let Some(flag) = Flag::from_name(name) else {
+            return refuse(StatusCode::NOT_FOUND, "no such flag");
+        };
+        let delete = request.method() == Method::DELETE;
+        let call = match mutate::Call::read(request.into_body()).await {
+            Ok(call) => call,
+            Err(refusal) => return refusal,
+        };
+        let store = &self.sources.flags;
+        match delete {
+            true => call.clear(store, flag),
+            false => call.set(store, flag, self.override_limit),
+        }
+    }
+}
+
+#[async_trait]
+impl ServerApp for Admin {
+    async fn process_new(self: &Arc<Self>, stream: Stream, _: &ShutdownWatch) -> Option<Stream> {
+        let service = service_fn(|request: Request<Incoming>| async move {
+            let answered = tokio::time::timeout(CALL_TIMEOUT, self.answer(request)).await;
+            let late = || refuse(StatusCode::REQUEST_TIMEOUT, "the call did not arrive in time");
+            Ok::<_, Infallible>(answered.unwrap_or_else(|_| late()))
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(CALL_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service);
+        // What ends a call is the caller's business.
+        let _ = connection.await;
+        None
+    }
+}

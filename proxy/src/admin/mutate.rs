@@ -1,0 +1,93 @@
+//! The calls that change a flag.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use modegate_config::flags::Flag;
+use serde::Deserialize;
+use serde_json::json as object;
+
+use super::answer::{Answer, json, refuse};
+use crate::flags::{Refusal, Store};
+
+/// The largest body of a call, in bytes.
+const BODY_LIMIT: usize = 16 * 1024;
+
+/// The body of a call.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    value: Option<bool>,
+    actor: String,
+    reason: String,
+    expires: Option<String>,
+}
+
+impl Call {
+    /// Reads a call's body.
+    pub async fn read(body: Incoming) -> Result<Call, Answer> {
+        let bad = |what: &str| refuse(StatusCode::BAD_REQUEST, what);
+        let body = Limited::new(body, BODY_LIMIT).collect().await;
+        let body = body.map_err(|_| bad("the body could not be read, or is over 16 KiB"))?;
+        serde_json::from_slice(&body.to_bytes()).map_err(|error| {
+            bad(&format!(
+                "the body must be {{\"value\",\"actor\",\"reason\",\"expires\"?}}: {error}"
+            ))
+        })
+    }
+
+    /// Sets a flag; without an expiry, for as long as an override may last.
+    pub fn set(&self, store: &Store, flag: Flag, limit: Duration) -> Answer {
+        let Some(value) = self.value else {
+            return refuse(StatusCode::BAD_REQUEST, "value must be true or false");
+        };
+        let lasts = match &self.expires {
+            None => limit,
+            Some(text) => match modegate_config::parse_duration(text) {
+                Some(lasts) => lasts,
+                None => return refused(&Refusal::Expiry(limit)),
+            },
+        };
+        match store.set(flag, value, (&self.actor, &self.reason), lasts, limit) {
+            Err(refusal) => refused(&refusal),
+            Ok(snapshot) => {
+                let (name, seconds) = (flag.name(), lasts.as_secs());
+                let (actor, reason) = (&self.actor, &self.reason);
+                let generation = snapshot.generation;
+                tracing::warn!(flag = name, value, %actor, %reason, seconds, generation, "flag set");
+                json(
+                    StatusCode::OK,
+                    &object!({ "flag": name, "value": value, "generation": generation }),
+                )
+            }
+        }
+    }
+
+    /// Takes an override back.
+    pub fn clear(&self, store: &Store, flag: Flag) -> Answer {
+        match store.clear(flag, (&self.actor, &self.reason)) {
+            Err(refusal) => refused(&refusal),
+            Ok(snapshot) => {
+                let (name, generation) = (flag.name(), snapshot.generation);
+                let (actor, reason) = (&self.actor, &self.reason);
+                let value = flag.of(&snapshot.flags);
+                tracing::warn!(flag = name, value, %actor, %reason, generation, "override cleared");
+                json(
+                    StatusCode::OK,
+                    &object!({ "flag": name, "value": value, "generation": generation }),
+                )
+            }
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Answer {
+    let status = match refusal {
+        Refusal::Unexplained | Refusal::Expiry(_) => StatusCode::BAD_REQUEST,
+        Refusal::Broken(_) => StatusCode::CONFLICT,
+        Refusal::NotOverridden(_) => StatusCode::NOT_FOUND,
+    };
+    refuse(status, &refusal.to_string())
+}

@@ -1,0 +1,89 @@
+//! The command line.
+//!
+//! Exit codes: 0 well, 1 the thing asked about failed, 2 usage or configuration, 3 timeout or
+//! unreachable.
+
+mod bucket;
+mod call;
+mod check;
+mod demo;
+mod explain;
+mod flags;
+mod load;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A sidecar that makes an AI product's fast mode safe to roll out.
+#[derive(Debug, Parser)]
+#[command(name = "modegate", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve, by the configuration file.
+    Run(run::RunArgs),
+    /// Check a configuration file; every fault is reported at once.
+    Check(check::CheckArgs),
+    /// Say what would be done with a request, its body on standard input; no network.
+    Explain(explain::ExplainArgs),
+    /// Say which cohort keys are in, and why.
+    Bucket(bucket::BucketArgs),
+    /// Show and set the flags of a running sidecar.
+    Flags(flags::FlagsArgs),
+    /// Run all three legs on embedded origins and walk through a rollout.
+    Demo(demo::DemoArgs),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration file (TOML).
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// How a command that ends by itself ended badly.
+#[derive(Debug)]
+enum Failure {
+    /// The thing asked about failed: exit code 1.
+    Failed(String),
+    /// Usage or configuration: exit code 2.
+    Usage(String),
+    /// Timeout or unreachable: exit code 3.
+    Unreachable(String),
+}
+
+impl Failure {
+    fn report(self) -> ExitCode {
+        let (text, code) = match self {
+            Failure::Failed(text) => (text, 1),
+            Failure::Usage(text) => (text, 2),
+            Failure::Unreachable(text) => (text, 3),
+        };
+        eprintln!("modegate: {}", text.trim_end());
+        ExitCode::from(code)
+    }
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(args) => args.run(),
+        Command::Check(args) => args.run(),
+        Command::Explain(args) => args.run(),
+        Command::Bucket(args) => args.run(),
+        Command::Flags(args) => args.run(),
+        Command::Demo(args) => args.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,169 @@
+//! One client connection: hyper's HTTP/1.1 on the stream that pingora-core accepted.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use modegate_filters::rejection::Rejection;
+use pingora_core::apps::ServerApp;
+use pingora_core::protocols::Stream;
+use pingora_core::protocols::l4::socket::SocketAddr as Address;
+use pingora_core::server::ShutdownWatch;
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+use super::Plane;
+use super::client_io::{ClientIo, Serving};
+use super::exchange::Exchange;
+use super::refuse::refuse;
+use super::stack::{Serve, stack};
+use crate::metrics::{Gauge, Held};
+
+/// The stop of the process: connections end after the request they serve, and the last one to go
+/// ends the wait.
+#[derive(Clone, Debug)]
+pub struct Drain(watch::Sender<bool>);
+
+impl Drain {
+    /// Not draining.
+    pub fn new() -> Drain {
+        Drain(watch::Sender::new(false))
+    }
+
+    /// From now on nothing new is taken.
+    pub fn start(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Turns true when the drain starts.
+    pub fn watch(&self) -> watch::Receiver<bool> {
+        self.0.subscribe()
+    }
+}
+
+impl Default for Drain {
+    fn default() -> Drain {
+        Drain::new()
+    }
+}
+
+/// Where a connection arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Arrival {
+    Tcp(SocketAddr),
+    Port(u16),
+    Unix(PathBuf),
+}
+
+/// The app of the data plane's service: every leg's listeners share its threads.
+#[derive(Debug)]
+pub struct DataPlane<S> {
+    planes: HashMap<Arrival, Arc<Plane>>,
+    drain: Drain,
+    stack: S,
+}
+
+impl DataPlane<()> {
+    /// The app, without listeners yet.
+    pub fn build(drain: Drain) -> DataPlane<impl Serve> {
+        DataPlane { planes: HashMap::new(), drain, stack: stack() }
+    }
+}
+
+impl<S: Serve> DataPlane<S> {
+    /// Connections that arrive at this address belong to this plane; an unspecified address
+    /// stands for every one with its port.
+    pub fn serve_tcp(&mut self, address: SocketAddr, plane: Arc<Plane>) {
+        let arrival = match address.ip().is_unspecified() {
+            true => Arrival::Port(address.port()),
+            false => Arrival::Tcp(address),
+        };
+        self.planes.insert(arrival, plane);
+    }
+
+    /// Connections that arrive at this socket belong to this plane.
+    pub fn serve_unix(&mut self, path: &Path, plane: Arc<Plane>) {
+        self.planes.insert(Arrival::Unix(path.to_owned()), plane);
+    }
+
+    fn plane(&self, stream: &Stream) -> Option<&Arc<Plane>> {
+        let digest = stream.get_socket_digest()?;
+        match digest.local_addr()? {
+            Address::Inet(address) => self
+                .planes
+                .get(&Arrival::Tcp(*address))
+                .or_else(|| self.planes.get(&Arrival::Port(address.port()))),
+            Address::Unix(address) => {
+                self.planes.get(&Arrival::Unix(address.as_pathname()?.to_owned()))
+            }
+        }
+    }
+
+    async fn serve(&self, plane: &Arc<Plane>, stream: Stream) {
+        let settings = plane.store.snapshot().settings.clone();
+        let (timeouts, limits) = (&settings.timeouts, &settings.limits);
+        let (_held, open) = Held::raise(&plane.metrics, Gauge::Connections(plane.leg), 1);
+        let admitted = open <= limits.connections as u64;
+
+        let serving = Serving::default();
+        let io = ClientIo::new(stream, serving.clone(), timeouts.header, timeouts.keep_alive);
+        let service = service_fn(|request: Request<Incoming>| {
+            let exchange = Exchange::begin(plane, serving.clone(), request);
+            let stack = self.stack.clone();
+            async move {
+                if !admitted {
+                    return Ok::<_, Infallible>(refuse(
+                        exchange.record,
+                        Rejection::Connections,
+                        None,
+                    ));
+                }
+                stack.oneshot(exchange).await
+            }
+        });
+        let connection = http1::Builder::new()
+            .header_read_timeout(None)
+            .max_headers(limits.header_fields)
+            .max_header_size(limits.header_bytes)
+            .keep_alive(admitted)
+            .serve_connection(TokioIo::new(io), service)
+            .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let mut drain = self.drain.watch();
+        loop {
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(leg = plane.leg.word(), %error, "connection ended");
+                    }
+                    return;
+                }
+                _ = drain.wait_for(|draining| *draining) => {
+                    connection.as_mut().graceful_shutdown();
+                    break;
+                }
+            }
+        }
+        let _ = connection.await;
+    }
+}
+
+#[async_trait]
+impl<S: Serve> ServerApp for DataPlane<S> {
+    async fn process_new(self: &Arc<Self>, stream: Stream, _: &ShutdownWatch) -> Option<Stream> {
+        match self.plane(&stream) {
+            Some(plane) => self.serve(plane, stream).await,
+            None => tracing::error!("a connection arrived at no listener's address"),
+        }
+        None
+    }
+}

@@ -1,0 +1,121 @@
+//! Holds the body of an inspected request, asks the filters, and does what they say.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue, TRAILER, TRANSFER_ENCODING};
+use http::uri::Scheme;
+use modegate_filters::edit;
+use modegate_filters::inspect::Verdict;
+use modegate_filters::rejection::Rejection;
+use modegate_filters::route::{Route, route};
+use tower::{Layer, Service};
+
+use super::exchange::{Exchange, Payload};
+use super::held_body::hold;
+use super::refuse::refuse;
+use super::stack::{Answer, Serve};
+use super::upload::Outgoing;
+
+/// Puts [`Contract`] around a service.
+#[derive(Clone, Copy, Debug)]
+pub struct ContractLayer;
+
+impl<S> Layer<S> for ContractLayer {
+    type Service = Contract<S>;
+
+    fn layer(&self, inner: S) -> Contract<S> {
+        Contract(inner)
+    }
+}
+
+/// Keeps the contract on inspected routes and passes everything else on as it comes.
+#[derive(Clone, Copy, Debug)]
+pub struct Contract<S>(S);
+
+impl<S: Serve> Service<Exchange> for Contract<S> {
+    type Response = Answer;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut exchange: Exchange) -> Self::Future {
+        let mut inner = self.0.clone();
+        Box::pin(async move {
+            if expects_otherwise(&exchange) {
+                return Ok(refuse(exchange.record, Rejection::Expectation, None));
+            }
+            // hyper sends 100 Continue when the body is first asked for; the upstream need not.
+            exchange.head.headers.remove(EXPECT);
+            let Some(route) = find_route(&exchange) else { return inner.call(exchange).await };
+            exchange.record.routed(&route);
+            match keep(exchange, &route).await {
+                Ok(exchange) => inner.call(exchange).await,
+                Err(refused) => Ok(refused),
+            }
+        })
+    }
+}
+
+/// Inspects a request: what leaves is its body as the verdict has it, or a refusal.
+async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer> {
+    let snapshot = exchange.snapshot.clone();
+    let settings = &snapshot.settings;
+    if let Some(rejection) = settings.policy.refuse_head(exchange.headers()) {
+        return Err(refused(exchange, route, Verdict::refused(rejection)));
+    }
+    let unread = std::mem::replace(&mut exchange.body, Payload::Held(Outgoing::Empty));
+    let Payload::Unread(body) = unread else { return Ok(exchange) };
+    let held = match hold(body, settings, &exchange.plane.metrics, &exchange.record).await {
+        Ok(held) => held,
+        Err(rejection) => return Err(refused(exchange, route, Verdict::refused(rejection))),
+    };
+    let leg = exchange.plane.leg;
+    let verdict =
+        settings.policy.inspect(snapshot.flags, leg, route, exchange.headers(), &held.chunks);
+    if verdict.rejection.is_some() {
+        return Err(refused(exchange, route, verdict));
+    }
+    let slices = match verdict.edits.as_slice() {
+        [] => held.chunks,
+        edits => edit::apply(&held.chunks, edits),
+    };
+    let length = slices.iter().map(|slice| slice.len() as u64).sum::<u64>();
+    let headers = &mut exchange.head.headers;
+    headers.remove(TRANSFER_ENCODING);
+    headers.remove(TRAILER);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    exchange.body = Payload::Held(Outgoing::whole(slices, held.memory));
+    exchange.record.judged(route, &verdict);
+    exchange.verdict = Some(verdict);
+    Ok(exchange)
+}
+
+fn refused(mut exchange: Exchange, route: &Route, verdict: Verdict) -> Answer {
+    exchange.record.judged(route, &verdict);
+    let rejection = verdict.rejection.unwrap_or(Rejection::NotJson);
+    refuse(exchange.record, rejection, verdict.id.as_deref())
+}
+
+/// The route as the server behind will read the target: in absolute form, as a whole URL.
+fn find_route(exchange: &Exchange) -> Option<Route> {
+    let head = &exchange.head;
+    let leg = exchange.plane.leg;
+    match head.uri.scheme() {
+        None => route(leg, &head.method, head.uri.path()),
+        Some(scheme) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => {
+            route(leg, &head.method, head.uri.path())
+        }
+        Some(_) => route(leg, &head.method, &head.uri.to_string()),
+    }
+}
+
+fn expects_otherwise(exchange: &Exchange) -> bool {
+    let continues = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    !exchange.headers().get_all(EXPECT).iter().all(continues)
+}

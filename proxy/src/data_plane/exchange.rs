@@ -1,0 +1,85 @@
+//! A request on its way through the stack, with all that belongs to it.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::{HeaderMap, HeaderValue, Request, request};
+use hyper::body::Incoming;
+use modegate_filters::inspect::Verdict;
+use modegate_filters::tags::{Identity, Trace};
+
+use super::Plane;
+use super::client_io::Serving;
+use super::record::Record;
+use super::upload::Outgoing;
+use crate::flags::Snapshot;
+
+/// A request between the client and the upstream. Its headers carry no tags any more.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Where it is served.
+    pub plane: Arc<Plane>,
+    /// The flags and settings that it sees.
+    pub snapshot: Arc<Snapshot>,
+    /// The request's head.
+    pub head: request::Parts,
+    /// The request's body, as it came or as it leaves.
+    pub body: Payload,
+    /// The request's account.
+    pub record: Box<Record>,
+    /// How many requests are in flight on the leg, with it.
+    pub level: u64,
+    /// Its trace.
+    pub trace: Trace,
+    /// What the contract said, where it was asked.
+    pub verdict: Option<Verdict>,
+}
+
+/// A request's body: unread, or what leaves in its place.
+#[derive(Debug)]
+pub enum Payload {
+    /// As it comes from the client.
+    Unread(Incoming),
+    /// Read, inspected, and perhaps edited.
+    Held(Outgoing),
+}
+
+impl Exchange {
+    /// Takes a request in: reads the flags once, takes its identity, removes every tag.
+    pub fn begin(plane: &Arc<Plane>, serving: Serving, request: Request<Incoming>) -> Exchange {
+        serving.begin();
+        let (mut head, body) = request.into_parts();
+        let snapshot = plane.store.snapshot();
+        let identity = Identity::take(&mut head.headers);
+        let request_id = identity.request_id.unwrap_or_else(new_request_id);
+        let trace = identity.trace.unwrap_or_else(|| Trace::new(fastrand::u128(..)));
+        let (record, level) =
+            Record::begin(plane, &snapshot, &head.method, &request_id, trace, serving);
+        Exchange {
+            plane: plane.clone(),
+            snapshot,
+            head,
+            body: Payload::Unread(body),
+            record,
+            level,
+            trace,
+            verdict: None,
+        }
+    }
+
+    /// The request's headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+}
+
+/// A version 7 UUID: ids sort by time, and need no system call for randomness.
+fn new_request_id() -> HeaderValue {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    let random: [u8; 10] = std::array::from_fn(|_| fastrand::u8(..));
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+    let mut text = uuid::Uuid::encode_buffer();
+    let text = id.hyphenated().encode_lower(&mut text);
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("-"))
+}

@@ -1,0 +1,248 @@
+//! Sends a request to its upstream and gives the answer back as it comes.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Incoming;
+use modegate_filters::rejection::Rejection;
+use modegate_filters::tags;
+use tokio::time::{Instant, sleep_until, timeout};
+use tower::Service;
+
+use super::exchange::{Exchange, Payload};
+use super::hop;
+use super::origin::Origin;
+use super::pool::{Keep, Lease};
+use super::record::Record;
+use super::refuse::refuse;
+use super::reply::Reply;
+use super::stack::Answer;
+use super::tunnel;
+use super::upload::Outgoing;
+
+/// The innermost service of the stack.
+#[derive(Clone, Copy, Debug)]
+pub struct Forward;
+
+impl Service<Exchange> for Forward {
+    type Response = Answer;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, exchange: Exchange) -> Self::Future {
+        Box::pin(async move { Ok(forward(exchange).await) })
+    }
+}
+
+async fn forward(mut exchange: Exchange) -> Answer {
+    let id = exchange.verdict.as_mut().and_then(|verdict| verdict.id.take());
+    let Some((origin, address)) = exchange.plane.upstreams.next() else {
+        return refuse(exchange.record, Rejection::Unreachable, id.as_deref());
+    };
+    let asks = exchange.head.extensions.remove::<hyper::upgrade::OnUpgrade>();
+    let upgrade = dress(&mut exchange, &origin);
+    let first_byte = exchange.snapshot.settings.timeouts.first_byte;
+    let (record, snapshot) = (exchange.record, exchange.snapshot);
+    let body = match exchange.body {
+        Payload::Held(outgoing) => outgoing,
+        Payload::Unread(body) => {
+            let idle = snapshot.settings.timeouts.idle;
+            Outgoing::stream(body, idle, record.bytes_in().clone())
+        }
+    };
+    let head = exchange.head;
+    let mut request = Request::new(body);
+    *request.method_mut() = head.method;
+    *request.uri_mut() = origin_form(head.uri);
+    *request.headers_mut() = head.headers;
+
+    let way = Way { origin, address, plane: &exchange.plane, settings: &snapshot.settings };
+    match way.send(request, first_byte, &record).await {
+        Err(rejection) => refuse(record, rejection, id.as_deref()),
+        Ok((answer, lease)) => {
+            let timeouts = &snapshot.settings.timeouts;
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                return match asks.filter(|_| upgrade) {
+                    Some(asks) => {
+                        tunnel::open(answer, asks, record, &exchange.plane, timeouts.upgrade_idle)
+                    }
+                    // An answer to a question that was not asked.
+                    None => refuse(record, Rejection::Unreachable, id.as_deref()),
+                };
+            }
+            let idle = match is_event_stream(answer.headers()) {
+                true => timeouts.stream_idle,
+                false => Some(timeouts.idle),
+            };
+            give_back(answer, record, |body, record| Reply::upstream(body, lease, idle, record))
+        }
+    }
+}
+
+/// Gives the request the headers that leave; says whether it asks for an upgrade. An inspected
+/// request never does: an `Upgrade` header is no way around the contract.
+fn dress(exchange: &mut Exchange, origin: &Origin) -> bool {
+    let headers = &mut exchange.head.headers;
+    let upgrade = hop::strip(headers).filter(|_| exchange.verdict.is_none());
+    headers.insert(HOST, origin.host.clone());
+    headers.insert(tags::REQUEST_ID, exchange.record.request_id().clone());
+    if let Some(traceparent) = exchange.trace.header(fastrand::u64(..)) {
+        headers.insert(tags::TRACEPARENT, traceparent);
+    }
+    if let Some(verdict) = &exchange.verdict {
+        tags::set(headers, &exchange.snapshot.settings.policy, verdict);
+    }
+    let Some(protocol) = upgrade else { return false };
+    headers.insert(UPGRADE, protocol);
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    true
+}
+
+/// The upstream's answer for the client: without what belongs to its connection and without its
+/// tags, with ours.
+pub(super) fn give_back(
+    answer: Response<Incoming>,
+    mut record: Box<Record>,
+    body: impl FnOnce(Incoming, Box<Record>) -> Reply,
+) -> Answer {
+    let (mut head, incoming) = answer.into_parts();
+    record.answered(head.status);
+    hop::strip(&mut head.headers);
+    dress_answer(&mut head.headers, &record);
+    head.version = Version::HTTP_11;
+    Response::from_parts(head, body(incoming, record))
+}
+
+pub(super) fn dress_answer(headers: &mut HeaderMap, record: &Record) {
+    tags::strip(headers);
+    if let Some(mode) = record.mode() {
+        let policy = &record.snapshot().settings.policy;
+        headers.insert(tags::MODE, policy.contract().modes.header(mode));
+    }
+    headers.insert(tags::REQUEST_ID, record.request_id().clone());
+}
+
+struct Way<'a> {
+    origin: Arc<Origin>,
+    address: Option<SocketAddr>,
+    plane: &'a super::Plane,
+    settings: &'a crate::flags::Settings,
+}
+
+impl Way<'_> {
+    /// Sends the request once. A pooled connection that turns out closed before anything of the
+    /// request was written on it is replaced; nothing else is ever tried again.
+    async fn send(
+        &self,
+        mut request: Request<Outgoing>,
+        first_byte: Duration,
+        record: &Record,
+    ) -> Result<(Response<Incoming>, Lease), Rejection> {
+        loop {
+            let mut lease = self.lease().await?;
+            let sending = lease.sender.try_send_request(request);
+            let Some(sent) = within(first_byte, record, sending).await else {
+                return Err(Rejection::UpstreamTimeout);
+            };
+            match sent {
+                Ok(answer) => return Ok((answer, lease)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) if lease.reused => request = unsent,
+                    _ => {
+                        let error = error.into_error();
+                        tracing::debug!(%error, "no answer from the upstream");
+                        return Err(fault(&error));
+                    }
+                },
+            }
+        }
+    }
+
+    async fn lease(&self) -> Result<Lease, Rejection> {
+        let (timeouts, limits) = (&self.settings.timeouts, &self.settings.limits);
+        let keep = Keep {
+            place: self.origin.place,
+            idle: timeouts.pool_idle,
+            most: limits.pool_connections,
+        };
+        if let Some(lease) = Lease::pooled(keep) {
+            self.plane.metrics.reuses.fetch_add(1, Relaxed);
+            return Ok(lease);
+        }
+        let [opened, failed] = &self.plane.metrics.connects;
+        match timeout(timeouts.connect, self.origin.connect(self.address)).await {
+            Ok(Ok(sender)) => {
+                opened.fetch_add(1, Relaxed);
+                Ok(Lease::fresh(sender, keep))
+            }
+            Ok(Err(error)) => {
+                failed.fetch_add(1, Relaxed);
+                tracing::warn!(origin = ?self.origin.host, %error, "upstream not connected");
+                Err(Rejection::Unreachable)
+            }
+            Err(_) => {
+                failed.fetch_add(1, Relaxed);
+                Err(Rejection::UpstreamTimeout)
+            }
+        }
+    }
+}
+
+/// Waits for an answer's head for so long, counted anew as long as the request's body still
+/// moves: a long upload is not a slow upstream.
+async fn within<F: Future>(limit: Duration, record: &Record, sending: F) -> Option<F::Output> {
+    let mut sending = std::pin::pin!(sending);
+    loop {
+        let before = record.bytes_in().load(Relaxed);
+        tokio::select! {
+            biased;
+            answer = &mut sending => return Some(answer),
+            () = sleep_until(Instant::now() + limit) => {
+                if record.bytes_in().load(Relaxed) == before {
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// Whose fault a failed exchange was: a body that broke off is the client's.
+fn fault(error: &hyper::Error) -> Rejection {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        match error.downcast_ref::<super::upload::Stopped>() {
+            Some(super::upload::Stopped::Client(_)) => return Rejection::BodyCut,
+            Some(super::upload::Stopped::Idle) => return Rejection::BodyTimeout,
+            None => cause = error.source(),
+        }
+    }
+    Rejection::Unreachable
+}
+
+/// The target as an origin server takes it; where the request came to is ours to say.
+fn origin_form(uri: Uri) -> Uri {
+    if uri.scheme().is_none() && uri.authority().is_none() {
+        return uri;
+    }
+    let target = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+    Uri::from(target)
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+        value.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
+    })
+}

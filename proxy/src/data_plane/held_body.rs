@@ -1,0 +1,81 @@
+//! Reads a body to be inspected: kept as the chunks it came in, bounded in size, time and memory.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use modegate_filters::rejection::Rejection;
+use tokio::time::timeout;
+
+use super::record::Record;
+use crate::flags::Settings;
+use crate::metrics::{Gauge, Held, Metrics};
+
+/// Chunks under this many bytes are put together: a slice costs its bookkeeping, and holds on to
+/// the whole buffer that it was read into.
+const SMALL: usize = 1024;
+
+/// A body read to its end.
+#[derive(Debug)]
+pub struct HeldBody {
+    /// The chunks.
+    pub chunks: Vec<Bytes>,
+    /// Their memory.
+    pub memory: Held,
+}
+
+/// Reads a body to its end.
+///
+/// # Errors
+/// Over `contract.body_limit`, `limits.body_memory` or `timeouts.body`, or when the client fails.
+pub async fn hold(
+    body: Incoming,
+    settings: &Settings,
+    metrics: &Arc<Metrics>,
+    record: &Record,
+) -> Result<HeldBody, Rejection> {
+    match timeout(settings.timeouts.body, collect(body, settings, metrics, record)).await {
+        Ok(held) => held,
+        Err(_) => Err(Rejection::BodyTimeout),
+    }
+}
+
+async fn collect(
+    mut body: Incoming,
+    settings: &Settings,
+    metrics: &Arc<Metrics>,
+    record: &Record,
+) -> Result<HeldBody, Rejection> {
+    let limit = settings.policy.contract().body_limit;
+    let (mut memory, _) = Held::raise(metrics, Gauge::BodyMemory, 0);
+    let mut chunks: Vec<Bytes> = Vec::new();
+    let mut tail = BytesMut::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Rejection::BodyCut)?;
+        // Trailers of an inspected body end here: it leaves with a Content-Length.
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        record.bytes_in().fetch_add(data.len() as u64, Relaxed);
+        if length > limit {
+            return Err(Rejection::TooLarge);
+        }
+        if memory.add(data.len() as u64) > settings.limits.body_memory as u64 {
+            return Err(Rejection::BodyMemory);
+        }
+        if data.len() < SMALL && !chunks.is_empty() {
+            tail.extend_from_slice(&data);
+            continue;
+        }
+        if !tail.is_empty() {
+            chunks.push(tail.split().freeze());
+        }
+        chunks.push(data);
+    }
+    if !tail.is_empty() {
+        chunks.push(tail.freeze());
+    }
+    Ok(HeldBody { chunks, memory })
+}

@@ -1,0 +1,96 @@
+//! Headers that belong to one connection and are never passed on (RFC 9110, section 7.6.1).
+
+use http::HeaderMap;
+use http::header::{CONNECTION, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
+/// Removes them, and what `Connection` nominates; gives the protocol that an upgrade asks for.
+pub fn strip(headers: &mut HeaderMap) -> Option<HeaderValue> {
+    let upgrade = upgrade(headers);
+    if headers.contains_key(CONNECTION) {
+        let nominated: Vec<HeaderName> =
+            tokens(headers).filter_map(|token| HeaderName::from_bytes(token).ok()).collect();
+        for name in nominated {
+            headers.remove(name);
+        }
+        headers.remove(CONNECTION);
+    }
+    for name in [KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, HTTP2_SETTINGS] {
+        headers.remove(name);
+    }
+    upgrade
+}
+
+/// The protocol of an upgrade that `Connection` announces; h2c is none of ours to pass on.
+fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+    let protocol = headers.get(UPGRADE)?;
+    let announced = tokens(headers).any(|token| token.eq_ignore_ascii_case(b"upgrade"));
+    let h2c = protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2c");
+    (announced && !h2c).then(|| protocol.clone())
+}
+
+fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        map
+    }
+
+    #[test]
+    fn what_belongs_to_the_connection_goes() {
+        let mut map = headers(&[
+            ("connection", "close, X-One"),
+            ("connection", " x-two ,\"x-three\""),
+            ("x-one", "1"),
+            ("x-two", "2"),
+            ("x-three", "kept"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "keep-alive"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("http2-settings", "AAA"),
+            ("x-api-key", "kept"),
+        ]);
+        assert_eq!(strip(&mut map), None);
+        let mut left: Vec<_> = map.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["x-api-key", "x-three"]);
+    }
+
+    #[test]
+    fn upgrades() {
+        let cases: [(&[(&str, &str)], Option<&str>); 5] = [
+            (&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")], Some("websocket")),
+            (&[("connection", "upgrade"), ("upgrade", "foo/1")], Some("foo/1")),
+            (&[("connection", "keep-alive"), ("upgrade", "websocket")], None),
+            (&[("connection", "upgrade"), ("upgrade", "h2c")], None),
+            (&[("connection", "upgrade")], None),
+        ];
+        for (pairs, expected) in cases {
+            let mut map = HeaderMap::new();
+            for (name, value) in pairs {
+                let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+                map.append(name, HeaderValue::from_str(value).unwrap());
+            }
+            let protocol = strip(&mut map);
+            assert_eq!(protocol.as_ref().map(|p| p.to_str().unwrap()), expected, "{pairs:?}");
+            assert!(!map.contains_key(UPGRADE));
+        }
+    }
+}

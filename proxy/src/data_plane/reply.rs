@@ -1,0 +1,173 @@
+//! The body of an answer, with the request's record in it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::client_io::Idle;
+use super::pool::Lease;
+use super::record::Record;
+
+/// Why an answer broke off; the client sees a cut, never a clean end.
+#[derive(Debug)]
+pub enum Broken {
+    /// The upstream failed.
+    Upstream(hyper::Error),
+    /// The upstream sent nothing for `timeouts.idle`.
+    Idle,
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Broken::Upstream(error) => write!(f, "the upstream's answer broke off: {error}"),
+            Broken::Idle => f.write_str("the upstream's answer stopped"),
+        }
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// An answer's body.
+#[derive(Debug)]
+pub struct Reply {
+    source: Source,
+    record: Option<Box<Record>>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Whole(Option<Bytes>),
+    Upstream { body: Incoming, lease: Option<Lease>, idle: Idle },
+    Ended,
+}
+
+impl Reply {
+    /// An answer of our own.
+    pub fn whole(body: Bytes, record: Box<Record>) -> Reply {
+        Reply { source: Source::Whole(Some(body)), record: Some(record) }
+    }
+
+    /// The upstream's answer, chunk by chunk; its connection goes back to the pool at the end.
+    pub fn upstream(
+        body: Incoming,
+        lease: Lease,
+        idle: Option<Duration>,
+        record: Box<Record>,
+    ) -> Reply {
+        let source = Source::Upstream { body, lease: Some(lease), idle: Idle::new(idle) };
+        let mut reply = Reply { source, record: Some(record) };
+        reply.end_if_over();
+        reply
+    }
+
+    /// The empty body of a 101, whose record went with the tunnel.
+    pub fn switching() -> Reply {
+        Reply { source: Source::Ended, record: None }
+    }
+
+    fn end_if_over(&mut self) {
+        if matches!(&self.source, Source::Upstream { body, .. } if body.is_end_stream()) {
+            self.give_connection_back();
+            self.end();
+        }
+    }
+
+    fn give_connection_back(&mut self) {
+        if let Source::Upstream { lease, .. } = &mut self.source
+            && let Some(lease) = lease.take()
+        {
+            lease.release();
+        }
+    }
+
+    fn end(&mut self) {
+        self.source = Source::Ended;
+        if let Some(record) = &mut self.record {
+            record.finished();
+        }
+    }
+
+    fn cut(&mut self, broken: Broken) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        self.source = Source::Ended;
+        if let Some(record) = &mut self.record {
+            record.cut();
+        }
+        Poll::Ready(Some(Err(broken)))
+    }
+
+    fn sent(&mut self, data: Option<&Bytes>) {
+        if let Some((record, data)) = self.record.as_mut().zip(data) {
+            record.sent(data.len());
+        }
+    }
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = self.get_mut();
+        let (body, idle) = match &mut this.source {
+            Source::Ended => return Poll::Ready(None),
+            Source::Whole(bytes) => {
+                let bytes = bytes.take().filter(|bytes| !bytes.is_empty());
+                this.sent(bytes.as_ref());
+                this.end();
+                return Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))));
+            }
+            Source::Upstream { body, idle, .. } => (body, idle),
+        };
+        match Pin::new(body).poll_frame(cx) {
+            Poll::Pending if idle.poll_over(cx) => this.cut(Broken::Idle),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(frame))) => {
+                idle.rest();
+                this.sent(frame.data_ref());
+                this.end_if_over();
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => this.cut(Broken::Upstream(error)),
+            Poll::Ready(None) => {
+                this.give_connection_back();
+                this.end();
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Ended => true,
+            Source::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Source::Upstream { body, .. } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Ended => SizeHint::with_exact(0),
+            Source::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Source::Upstream { body, .. } => body.size_hint(),
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        // A body that hyper has no need to ask for (HEAD, 204, 304) is over all the same.
+        if matches!(&self.source, Source::Whole(Some(bytes)) if bytes.is_empty()) {
+            self.end();
+        }
+    }
+}

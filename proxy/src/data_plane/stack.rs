@@ -1,0 +1,51 @@
+//! The stack of a leg: one line a layer, in the order in which a request meets them.
+
+use http::Response;
+use tower::ServiceBuilder;
+
+use super::capability::CapabilityLayer;
+use super::contract::ContractLayer;
+use super::exchange::Exchange;
+use super::forward::Forward;
+use super::limits::LimitsLayer;
+use super::reply::Reply;
+
+/// What every service of the stack answers with.
+pub type Answer = Response<Reply>;
+
+/// A service of the stack. It never fails: what goes wrong is an answer too, since an error would
+/// end the connection.
+pub trait Serve:
+    tower::Service<
+        Exchange,
+        Response = Answer,
+        Error = std::convert::Infallible,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Serve for S where
+    S: tower::Service<
+            Exchange,
+            Response = Answer,
+            Error = std::convert::Infallible,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// The stack. Its services hold nothing: what they need comes with each request.
+pub fn stack() -> impl Serve {
+    ServiceBuilder::new()
+        .layer(CapabilityLayer)
+        .layer(LimitsLayer)
+        .layer(ContractLayer)
+        .service(Forward)
+}

@@ -1,0 +1,208 @@
+//! Reads the configuration file again, on SIGHUP and when it changes.
+//!
+//! The directory is watched, not the file, and the file is also looked at every few seconds: a
+//! Kubernetes ConfigMap swaps a symlink, and some mounts give no events at all.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use modegate_config::Config;
+use notify::{RecursiveMode, Watcher};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::snapshot::Settings;
+use super::store::Store;
+
+/// How often the file is looked at without an event.
+const POLL: Duration = Duration::from_secs(2);
+/// How long events are gathered: a swap is several.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// The configuration file, as last read.
+#[derive(Debug)]
+pub struct Reload {
+    path: PathBuf,
+    running: Config,
+    state: Mutex<State>,
+}
+
+/// What came of reading the file.
+#[derive(Clone, Debug)]
+struct State {
+    seen: u64,
+    loaded: SystemTime,
+    text: String,
+    loads: u64,
+    failures: u64,
+    error: Option<String>,
+    restart: Vec<&'static str>,
+}
+
+/// The state of the configuration as the admin API and the metrics show it.
+#[derive(Clone, Debug)]
+pub struct ConfigView {
+    /// The file.
+    pub path: PathBuf,
+    /// The text in force.
+    pub text: String,
+    /// When it was taken over.
+    pub loaded: SystemTime,
+    /// How often a file was taken over, and how often refused.
+    pub counts: (u64, u64),
+    /// Why the file as it is now was refused.
+    pub error: Option<String>,
+    /// The sections whose change waits for a restart.
+    pub restart: Vec<&'static str>,
+}
+
+impl Reload {
+    /// The file that the process was started with, and what it held.
+    pub fn new(path: PathBuf, text: String, running: Config) -> Reload {
+        let state = State {
+            seen: hash(&text),
+            loaded: SystemTime::now(),
+            text,
+            loads: 1,
+            failures: 0,
+            error: None,
+            restart: Vec::new(),
+        };
+        Reload { path, running, state: Mutex::new(state) }
+    }
+
+    /// The state as it is now.
+    pub fn view(&self) -> ConfigView {
+        let state = self.lock().clone();
+        ConfigView {
+            path: self.path.clone(),
+            text: state.text,
+            loaded: state.loaded,
+            counts: (state.loads, state.failures),
+            error: state.error,
+            restart: state.restart,
+        }
+    }
+
+    /// Reads the file again if it changed. A file that is gone, unreadable or wrong changes
+    /// nothing but what [`Reload::view`] says.
+    fn look(&self, store: &Store, why: Why) {
+        let text = match std::fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            // A swap in progress: the next look finds it.
+            Err(_) if why == Why::Change && self.lock().error.is_none() => return,
+            Err(error) => return self.refuse(None, format!("{}: {error}", self.path.display())),
+        };
+        let seen = hash(&text);
+        if why == Why::Change && self.lock().seen == seen {
+            return;
+        }
+        let config = match Config::parse(&text) {
+            Ok(config) => config,
+            Err(report) => return self.refuse(Some(seen), report.to_string()),
+        };
+        let restart = restart_needed(&self.running, &config);
+        // What waits for a restart keeps the value that is running.
+        let mut taken = config.clone();
+        if restart.contains(&"contract.modes") {
+            taken.contract = self.running.contract.clone();
+        }
+        match store.reload(Settings::new(&taken), config.flags.clone()) {
+            Err(broken) => self.refuse(Some(seen), broken.to_string()),
+            Ok(snapshot) => {
+                tracing::info!(
+                    generation = snapshot.generation,
+                    ?restart,
+                    "configuration reloaded"
+                );
+                let mut state = self.lock();
+                state.seen = seen;
+                state.loaded = SystemTime::now();
+                state.text = text;
+                state.loads += 1;
+                state.error = None;
+                state.restart = restart;
+            }
+        }
+    }
+
+    fn refuse(&self, seen: Option<u64>, error: String) {
+        let mut state = self.lock();
+        if state.error.as_ref() == Some(&error) && seen.is_none_or(|seen| seen == state.seen) {
+            return;
+        }
+        tracing::error!(%error, "configuration not reloaded");
+        if let Some(seen) = seen {
+            state.seen = seen;
+        }
+        state.failures += 1;
+        state.error = Some(error);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// Something may have changed.
+    Change,
+    /// An operator asked.
+    Signal,
+}
+
+/// Watches the file until the task is dropped.
+pub async fn watch(reload: Arc<Reload>, store: Arc<Store>) {
+    let (events, mut changed) = mpsc::channel(1);
+    let directory = reload.path.parent().filter(|path| !path.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new(".")).to_owned();
+    let watcher = notify::recommended_watcher(move |_| {
+        // One pending event says all.
+        let _ = events.try_send(());
+    });
+    let watching = watcher.and_then(|mut watcher| {
+        watcher.watch(&directory, RecursiveMode::NonRecursive).map(|()| watcher)
+    });
+    if let Err(error) = &watching {
+        tracing::warn!(%error, "no events for the configuration's directory; it is polled only");
+    }
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => return tracing::error!(%error, "SIGHUP cannot be received"),
+    };
+    loop {
+        let why = tokio::select! {
+            _ = hangup.recv() => Why::Signal,
+            event = changed.recv(), if watching.is_ok() => {
+                // Let a swap of several steps come to its end.
+                tokio::time::sleep(SETTLE).await;
+                let _ = event;
+                Why::Change
+            }
+            () = tokio::time::sleep(POLL) => Why::Change,
+        };
+        reload.look(&store, why);
+    }
+}
+
+/// The sections that differ and are only read at start-up.
+fn restart_needed(running: &Config, next: &Config) -> Vec<&'static str> {
+    let differs = [
+        ("listener", running.listeners != next.listeners),
+        ("admin", running.admin != next.admin),
+        ("server", running.server != next.server),
+        ("upstream", running.upstream != next.upstream),
+        ("log", running.log != next.log),
+        ("contract.modes", running.contract.modes != next.contract.modes),
+    ];
+    differs.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,40 @@
+//! What one request sees: the flags, and the settings that a reload can change.
+
+use std::sync::Arc;
+
+use modegate_config::{Config, Limits, Timeouts};
+use modegate_filters::decide::Flags;
+use modegate_filters::inspect::Policy;
+
+/// The settings that a reload can change.
+#[derive(Debug)]
+pub struct Settings {
+    /// How requests are judged.
+    pub policy: Policy,
+    /// How long anything may take.
+    pub timeouts: Timeouts,
+    /// How much of anything there may be.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// The settings of a configuration.
+    pub fn new(config: &Config) -> Settings {
+        Settings {
+            policy: Policy::new(config.contract.clone(), config.canary.clone()),
+            timeouts: config.timeouts.clone(),
+            limits: config.limits.clone(),
+        }
+    }
+}
+
+/// An immutable state of flags and settings.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Counts the snapshots of this process, from 1.
+    pub generation: u64,
+    /// The flags, folded over all layers.
+    pub flags: Flags,
+    /// The settings.
+    pub settings: Arc<Settings>,
+}

@@ -1,0 +1,247 @@
+//! What the process counts. The data plane adds to atomics it finds by index; a scrape reads
+//! them through prometheus-client.
+
+mod histogram;
+pub mod names;
+mod scrape;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use modegate_filters::bucket::Cohort;
+use modegate_filters::contract::{Mode, Modes, Requested};
+use modegate_filters::decide::Action;
+use modegate_filters::dialect::Dialect;
+use modegate_filters::rejection::Rejection;
+use modegate_filters::route::Leg;
+
+pub use histogram::Histogram;
+pub use scrape::{Sources, encode};
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The upstream answered below 400, to the end.
+    Ok,
+    /// The upstream answered 4xx.
+    ClientError,
+    /// The upstream answered 5xx.
+    ServerError,
+    /// Refused by us.
+    Refused,
+    /// No answer from the upstream: 502 or 504 by us.
+    Unavailable,
+    /// The upstream ended in the middle of its answer.
+    Cut,
+    /// The client went before the end.
+    Gone,
+}
+
+impl Outcome {
+    /// Every outcome, in the order of the labels.
+    pub const ALL: [Outcome; 7] = [
+        Outcome::Ok,
+        Outcome::ClientError,
+        Outcome::ServerError,
+        Outcome::Refused,
+        Outcome::Unavailable,
+        Outcome::Cut,
+        Outcome::Gone,
+    ];
+
+    /// The word that logs and metrics use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::ClientError => "client_error",
+            Outcome::ServerError => "server_error",
+            Outcome::Refused => "refused",
+            Outcome::Unavailable => "unavailable",
+            Outcome::Cut => "cut",
+            Outcome::Gone => "gone",
+        }
+    }
+}
+
+/// What a request is counted under. Requests that are not inspected have no dialect and cohort.
+#[derive(Clone, Copy, Debug)]
+pub struct Labels {
+    /// The leg.
+    pub leg: Leg,
+    /// The dialect and the cohort, of an inspected request.
+    pub inspected: Option<(Dialect, Cohort)>,
+    /// The effective mode.
+    pub mode: Mode,
+    /// The mode asked for.
+    pub requested: Requested,
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    modes: Modes,
+    requests: Vec<AtomicU64>,
+    first_byte: Vec<Histogram>,
+    request: Vec<Histogram>,
+    rejections: Vec<AtomicU64>,
+    actions: Vec<AtomicU64>,
+    /// Downgrades for want of a valid profile.
+    pub profile_fallbacks: AtomicU64,
+    /// Inspected requests without a bucket key.
+    pub no_key: AtomicU64,
+    /// Requests in flight, by leg.
+    inflight: [AtomicU64; 3],
+    /// Client connections open, by leg.
+    connections: [AtomicU64; 3],
+    /// Tunnels open.
+    tunnels: AtomicU64,
+    /// Bytes of request bodies held.
+    body_memory: AtomicU64,
+    /// Upstream connections opened, and failed to open.
+    pub connects: [AtomicU64; 2],
+    /// Requests on pooled connections.
+    pub reuses: AtomicU64,
+}
+
+const COHORTS: usize = Cohort::ALL.len() + 1;
+const DIALECTS: usize = Dialect::ALL.len() + 1;
+const ACTIONS: [Action; 4] = [Action::Pass, Action::Strip, Action::Downgrade, Action::Reject];
+
+impl Metrics {
+    /// All at zero. The modes are those of the configuration that the process started with.
+    pub fn new(modes: Modes) -> Arc<Metrics> {
+        let count = modes.iter().count();
+        let zeros = |n: usize| (0..n).map(|_| AtomicU64::new(0)).collect();
+        let histograms =
+            || (0..Leg::ALL.len() * count * COHORTS).map(|_| Histogram::new()).collect();
+        Arc::new(Metrics {
+            requests: zeros(
+                Leg::ALL.len() * DIALECTS * count * (count + 2) * COHORTS * Outcome::ALL.len(),
+            ),
+            first_byte: histograms(),
+            request: histograms(),
+            rejections: zeros(Leg::ALL.len() * Rejection::ALL.len()),
+            actions: zeros(Leg::ALL.len() * ACTIONS.len()),
+            profile_fallbacks: AtomicU64::new(0),
+            no_key: AtomicU64::new(0),
+            inflight: Default::default(),
+            connections: Default::default(),
+            tunnels: AtomicU64::new(0),
+            body_memory: AtomicU64::new(0),
+            connects: Default::default(),
+            reuses: AtomicU64::new(0),
+            modes,
+        })
+    }
+
+    /// The counter of requests that ended so.
+    pub fn requests(&self, labels: Labels, outcome: Outcome) -> Option<&AtomicU64> {
+        let modes = self.modes.iter().count();
+        let requested = match labels.requested {
+            Requested::Nothing => 0,
+            Requested::Invalid(_) => 1,
+            Requested::Mode(mode) => 2 + mode.index(),
+        };
+        let dialect = labels.inspected.map_or(0, |(dialect, _)| 1 + dialect as usize);
+        let at = (labels.leg as usize * DIALECTS + dialect) * modes + labels.mode.index();
+        let at = (at * (modes + 2) + requested) * COHORTS + cohort(labels);
+        self.requests.get(at * Outcome::ALL.len() + outcome as usize)
+    }
+
+    /// The histogram of times to the first byte.
+    pub fn first_byte(&self, labels: Labels) -> Option<&Histogram> {
+        self.first_byte.get(self.timed(labels))
+    }
+
+    /// The histogram of times to the end.
+    pub fn request(&self, labels: Labels) -> Option<&Histogram> {
+        self.request.get(self.timed(labels))
+    }
+
+    /// The counter of a refusal.
+    pub fn rejections(&self, leg: Leg, rejection: Rejection) -> Option<&AtomicU64> {
+        let at = Rejection::ALL.iter().position(|known| *known == rejection)?;
+        self.rejections.get(leg as usize * Rejection::ALL.len() + at)
+    }
+
+    /// The counter of what was done with inspected bodies.
+    pub fn actions(&self, leg: Leg, action: Action) -> Option<&AtomicU64> {
+        let at = ACTIONS.iter().position(|known| *known == action)?;
+        self.actions.get(leg as usize * ACTIONS.len() + at)
+    }
+
+    /// The gauge's value.
+    pub fn gauge(&self, gauge: Gauge) -> &AtomicU64 {
+        match gauge {
+            Gauge::Inflight(leg) => by_leg(&self.inflight, leg),
+            Gauge::Connections(leg) => by_leg(&self.connections, leg),
+            Gauge::Tunnels => &self.tunnels,
+            Gauge::BodyMemory => &self.body_memory,
+        }
+    }
+
+    fn timed(&self, labels: Labels) -> usize {
+        let modes = self.modes.iter().count();
+        (labels.leg as usize * modes + labels.mode.index()) * COHORTS + cohort(labels)
+    }
+}
+
+fn by_leg([frontend, bridge, runtime]: &[AtomicU64; 3], leg: Leg) -> &AtomicU64 {
+    match leg {
+        Leg::Frontend => frontend,
+        Leg::Bridge => bridge,
+        Leg::Runtime => runtime,
+    }
+}
+
+fn cohort(labels: Labels) -> usize {
+    labels.inspected.map_or(0, |(_, cohort)| 1 + cohort as usize)
+}
+
+/// Adds one.
+pub fn count(counter: Option<&AtomicU64>) {
+    if let Some(counter) = counter {
+        counter.fetch_add(1, Relaxed);
+    }
+}
+
+/// A number that rises and falls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gauge {
+    /// Requests in flight on a leg.
+    Inflight(Leg),
+    /// Client connections open on a leg.
+    Connections(Leg),
+    /// Tunnels open.
+    Tunnels,
+    /// Bytes of request bodies held.
+    BodyMemory,
+}
+
+/// A gauge that is higher by an amount while this lives.
+#[derive(Debug)]
+pub struct Held {
+    metrics: Arc<Metrics>,
+    gauge: Gauge,
+    amount: u64,
+}
+
+impl Held {
+    /// Raises the gauge by an amount; also says what it is then.
+    pub fn raise(metrics: &Arc<Metrics>, gauge: Gauge, amount: u64) -> (Held, u64) {
+        let before = metrics.gauge(gauge).fetch_add(amount, Relaxed);
+        (Held { metrics: metrics.clone(), gauge, amount }, before + amount)
+    }
+
+    /// Raises it further; says what it is then.
+    pub fn add(&mut self, amount: u64) -> u64 {
+        self.amount += amount;
+        self.metrics.gauge(self.gauge).fetch_add(amount, Relaxed) + amount
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.metrics.gauge(self.gauge).fetch_sub(self.amount, Relaxed);
+    }
+}

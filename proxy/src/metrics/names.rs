@@ -1,0 +1,59 @@
+//! Every metric's name, label keys and help, in one place.
+//!
+//! Rules: `modegate_<subject>_<unit>_total`, base units, label values from enums or from the
+//! configuration's short lists only. prometheus-client appends `_total` to counters itself.
+
+/// A metric family's name (without `_total`) and help.
+pub type Name = (&'static str, &'static str);
+
+/// Requests by leg, dialect, mode, requested mode, cohort and outcome.
+pub const REQUESTS: Name = ("modegate_requests", "Requests, by how they ended");
+/// Time to the first byte of the answer.
+pub const FIRST_BYTE: Name =
+    ("modegate_first_byte_seconds", "Seconds from a request's head to the answer's head");
+/// Time to the end of the answer.
+pub const REQUEST: Name =
+    ("modegate_request_seconds", "Seconds from a request's head to the answer's end");
+/// Refusals by leg and reason.
+pub const REJECTIONS: Name = ("modegate_rejections", "Requests refused, by reason");
+/// What was done with inspected bodies.
+pub const ACTIONS: Name = ("modegate_actions", "Inspected requests, by what was done");
+/// Requests for fast mode that fell back for want of a valid profile.
+pub const PROFILE_FALLBACKS: Name = (
+    "modegate_profile_fallbacks",
+    "Requests downgraded for a profile that is not configured or not valid",
+);
+/// Inspected requests without a bucket key.
+pub const NO_KEY: Name = ("modegate_bucket_key_missing", "Inspected requests without a bucket key");
+/// The flags.
+pub const FLAG: Name = ("modegate_flag", "A flag's value: 1 on, 0 off");
+/// The flags' overrides.
+pub const FLAG_OVERRIDE: Name = ("modegate_flag_override", "Whether a flag is overridden by hand");
+/// The snapshot's generation.
+pub const GENERATION: Name =
+    ("modegate_snapshot_generation", "The number of the flags snapshot in force");
+/// Requests in flight.
+pub const INFLIGHT: Name = ("modegate_inflight", "Requests in flight");
+/// Client connections open.
+pub const CONNECTIONS: Name = ("modegate_connections", "Client connections open");
+/// Tunnels open after an upgrade.
+pub const TUNNELS: Name = ("modegate_tunnels", "Upgraded connections open");
+/// Bytes of request bodies held.
+pub const BODY_MEMORY: Name =
+    ("modegate_body_memory_bytes", "Bytes of request bodies held for inspection");
+/// Connections opened to upstreams.
+pub const UPSTREAM_CONNECTS: Name =
+    ("modegate_upstream_connects", "Connections opened to upstreams, by result");
+/// Requests sent on a pooled connection.
+pub const UPSTREAM_REUSES: Name =
+    ("modegate_upstream_reuses", "Requests sent on a pooled upstream connection");
+/// Configuration loads.
+pub const CONFIG_LOADS: Name = ("modegate_config_loads", "Configuration files read, by result");
+/// Whether the file as it is was refused.
+pub const CONFIG_ERROR: Name =
+    ("modegate_config_error", "1 while the configuration file as it is now is refused");
+/// Access lines dropped.
+pub const LOG_DROPPED: Name =
+    ("modegate_log_lines_dropped", "Log lines dropped because the writer fell behind");
+/// The build.
+pub const BUILD: Name = ("modegate_build_info", "1, with the version as a label");

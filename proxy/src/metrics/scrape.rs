@@ -1,0 +1,236 @@
+//! Writes everything that is counted as OpenMetrics text.
+
+use std::fmt::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use modegate_filters::bucket::Cohort;
+use modegate_filters::contract::{Fault, Mode, Requested};
+use modegate_filters::dialect::Dialect;
+use modegate_filters::rejection::Rejection;
+use modegate_filters::route::Leg;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use super::names::{self, Name};
+use super::{ACTIONS, Gauge, Histogram, Labels, Metrics, Outcome};
+use crate::flags::{Reload, Store};
+use crate::logging::Dropped;
+
+/// The labels of the exemplars that we do not have.
+type NoLabels = [(&'static str, &'static str); 0];
+
+/// Where the numbers come from.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// The data plane's counts.
+    pub metrics: Arc<Metrics>,
+    /// The flags.
+    pub flags: Arc<Store>,
+    /// The configuration file.
+    pub config: Arc<Reload>,
+    /// The log's writer.
+    pub log: Dropped,
+}
+
+/// The OpenMetrics text of this moment.
+///
+/// # Errors
+/// Only where formatting fails, which it does not for the labels in use.
+pub fn encode(sources: &Sources) -> Result<String, Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(sources.clone()));
+    let mut text = String::with_capacity(64 * 1024);
+    prometheus_client::encoding::text::encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+impl Collector for Sources {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
+        let metrics = &*self.metrics;
+        metrics.encode_requests(&mut encoder)?;
+        metrics.encode_times(&mut encoder, names::FIRST_BYTE, Metrics::first_byte)?;
+        metrics.encode_times(&mut encoder, names::REQUEST, Metrics::request)?;
+        metrics.encode_decisions(&mut encoder)?;
+        metrics.encode_levels(&mut encoder)?;
+        self.encode_flags(&mut encoder)?;
+        self.encode_process(&mut encoder)
+    }
+}
+
+impl Metrics {
+    /// The label sets that can occur: a leg's dialects, and either the default mode, whatever was
+    /// asked for, or the mode that was asked for.
+    fn label_sets(&self) -> Vec<Labels> {
+        let mut requested = vec![Requested::Nothing, Requested::Invalid(Fault::Mode)];
+        requested.extend(self.modes.iter().map(|(mode, _)| Requested::Mode(mode)));
+        let asked = requested.iter().map(|requested| (Mode::DEFAULT, *requested));
+        let given = self.modes.iter().skip(1).map(|(mode, _)| (mode, Requested::Mode(mode)));
+        let pairs: Vec<_> = asked.chain(given).collect();
+
+        let mut sets = Vec::new();
+        for leg in Leg::ALL {
+            let none = (Mode::DEFAULT, Requested::Nothing);
+            sets.push(Labels { leg, inspected: None, mode: none.0, requested: none.1 });
+            for dialect in Dialect::ALL {
+                if (dialect == Dialect::Rpc) == (leg == Leg::Frontend) {
+                    continue;
+                }
+                for cohort in Cohort::ALL {
+                    let inspected = Some((dialect, cohort));
+                    let set = |(mode, requested)| Labels { leg, inspected, mode, requested };
+                    sets.extend(pairs.iter().copied().map(set));
+                }
+            }
+        }
+        sets
+    }
+
+    fn encode_requests(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+        let mut family = family(encoder, names::REQUESTS, MetricType::Counter)?;
+        for labels in self.label_sets() {
+            for outcome in Outcome::ALL {
+                let set = [
+                    ("leg", labels.leg.word()),
+                    ("dialect", labels.inspected.map_or("none", |(dialect, _)| dialect.word())),
+                    ("mode", self.modes.name(labels.mode)),
+                    ("requested", labels.requested.word(&self.modes)),
+                    ("cohort", labels.inspected.map_or("none", |(_, cohort)| cohort.word())),
+                    ("outcome", outcome.word()),
+                ];
+                let count = self.requests(labels, outcome).map_or(0, load);
+                family.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&count, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_times(
+        &self,
+        encoder: &mut DescriptorEncoder,
+        name: Name,
+        of: fn(&Metrics, Labels) -> Option<&Histogram>,
+    ) -> Result<(), Error> {
+        let mut family = family(encoder, name, MetricType::Histogram)?;
+        let cohorts = [None, Some(Cohort::Canary), Some(Cohort::Control)];
+        for leg in Leg::ALL {
+            for (mode, mode_name) in self.modes.iter() {
+                for cohort in cohorts.into_iter().filter(|c| c.is_some() || mode == Mode::DEFAULT) {
+                    let inspected = cohort.map(|cohort| (Dialect::Rpc, cohort));
+                    let labels = Labels { leg, inspected, mode, requested: Requested::Nothing };
+                    let Some(histogram) = of(self, labels) else { continue };
+                    let set = [
+                        ("leg", leg.word()),
+                        ("mode", mode_name),
+                        ("cohort", cohort.map_or("none", Cohort::word)),
+                    ];
+                    let (sum, count, buckets) = histogram.read();
+                    family
+                        .encode_family(&set)?
+                        .encode_histogram::<NoLabels>(sum, count, &buckets, None)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_decisions(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+        let mut rejections = family(encoder, names::REJECTIONS, MetricType::Counter)?;
+        for leg in Leg::ALL {
+            for rejection in Rejection::ALL {
+                let set = [("leg", leg.word()), ("reason", rejection.reason())];
+                let count = self.rejections(leg, rejection).map_or(0, load);
+                rejections.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&count, None)?;
+            }
+        }
+        let mut actions = family(encoder, names::ACTIONS, MetricType::Counter)?;
+        for leg in Leg::ALL {
+            for action in ACTIONS {
+                let set = [("leg", leg.word()), ("action", action.word())];
+                let count = self.actions(leg, action).map_or(0, load);
+                actions.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&count, None)?;
+            }
+        }
+        counter(encoder, names::PROFILE_FALLBACKS, load(&self.profile_fallbacks))?;
+        counter(encoder, names::NO_KEY, load(&self.no_key))
+    }
+
+    fn encode_levels(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+        type OfLeg = fn(Leg) -> Gauge;
+        let by_leg: [(Name, OfLeg); 2] =
+            [(names::INFLIGHT, Gauge::Inflight), (names::CONNECTIONS, Gauge::Connections)];
+        for (name, gauge) in by_leg {
+            let mut family = family(encoder, name, MetricType::Gauge)?;
+            for leg in Leg::ALL {
+                let value = load(self.gauge(gauge(leg)));
+                family.encode_family(&[("leg", leg.word())])?.encode_gauge(&signed(value))?;
+            }
+        }
+        gauge(encoder, names::TUNNELS, load(self.gauge(Gauge::Tunnels)))?;
+        gauge(encoder, names::BODY_MEMORY, load(self.gauge(Gauge::BodyMemory)))?;
+        let mut connects = family(encoder, names::UPSTREAM_CONNECTS, MetricType::Counter)?;
+        for (result, count) in ["ok", "failed"].iter().zip(&self.connects) {
+            let set = [("result", *result)];
+            connects.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&load(count), None)?;
+        }
+        counter(encoder, names::UPSTREAM_REUSES, load(&self.reuses))
+    }
+}
+
+impl Sources {
+    fn encode_flags(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+        let (snapshot, flags) = self.flags.view();
+        let mut values = family(encoder, names::FLAG, MetricType::Gauge)?;
+        for view in &flags {
+            let set = [("name", view.flag.name())];
+            values.encode_family(&set)?.encode_gauge(&i64::from(view.value))?;
+        }
+        let mut overrides = family(encoder, names::FLAG_OVERRIDE, MetricType::Gauge)?;
+        for view in &flags {
+            let set = [("name", view.flag.name())];
+            let overridden = i64::from(view.override_.is_some());
+            overrides.encode_family(&set)?.encode_gauge(&overridden)?;
+        }
+        gauge(encoder, names::GENERATION, snapshot.generation)
+    }
+
+    fn encode_process(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+        let config = self.config.view();
+        let mut loads = family(encoder, names::CONFIG_LOADS, MetricType::Counter)?;
+        for (result, count) in [("ok", config.counts.0), ("refused", config.counts.1)] {
+            loads
+                .encode_family(&[("result", result)])?
+                .encode_counter::<NoLabels, _, f64>(&count, None)?;
+        }
+        gauge(encoder, names::CONFIG_ERROR, u64::from(config.error.is_some()))?;
+        counter(encoder, names::LOG_DROPPED, self.log.lines())?;
+        let mut build = family(encoder, names::BUILD, MetricType::Gauge)?;
+        build.encode_family(&[("version", env!("CARGO_PKG_VERSION"))])?.encode_gauge(&1_i64)
+    }
+}
+
+fn family<'e>(
+    encoder: &'e mut DescriptorEncoder,
+    (name, help): Name,
+    kind: MetricType,
+) -> Result<MetricEncoder<'e>, Error> {
+    encoder.encode_descriptor(name, help, None, kind)
+}
+
+fn counter(encoder: &mut DescriptorEncoder, name: Name, value: u64) -> Result<(), Error> {
+    family(encoder, name, MetricType::Counter)?.encode_counter::<NoLabels, _, f64>(&value, None)
+}
+
+fn gauge(encoder: &mut DescriptorEncoder, name: Name, value: u64) -> Result<(), Error> {
+    family(encoder, name, MetricType::Gauge)?.encode_gauge(&signed(value))
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn load(counter: &AtomicU64) -> u64 {
+    counter.load(Relaxed)
+}

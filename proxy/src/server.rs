@@ -1,0 +1,167 @@
+//! Puts the process together on pingora-core's server: bind first, serve later, drain at the end.
+
+mod listen;
+mod prebound;
+mod shutdown;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use modegate_config::flags::FlagLayer;
+use modegate_config::{Bind, Config};
+use pingora_core::server::configuration::{Opt, ServerConf};
+use pingora_core::server::{RunArgs, Server};
+use pingora_core::services::background::background_service;
+
+use crate::admin::{Admin, Token};
+use crate::data_plane::{DataPlane, Drain, Plane, Upstreams, roots};
+use crate::digest::DigestKey;
+use crate::flags::{Reload, Settings, Store};
+use crate::logging::Dropped;
+use crate::metrics::{Metrics, Sources};
+
+pub use listen::Bound;
+use listen::{Socket, bind};
+use prebound::Prebound;
+pub use shutdown::Stop;
+use shutdown::{DrainFirst, ExpireOverrides, WatchConfig};
+
+/// What a process is started with.
+#[derive(Debug)]
+pub struct Start {
+    /// The configuration's file, its text and what it says.
+    pub file: (PathBuf, String, Config),
+    /// What the environment says of the flags.
+    pub environment: FlagLayer,
+    /// The log's writer.
+    pub log: Dropped,
+    /// Take the listening sockets over from a running process, through this socket.
+    pub upgrade: Option<PathBuf>,
+    /// Where this process hands its own over.
+    pub upgrade_socket: PathBuf,
+    /// What stops the process.
+    pub stop: Stop,
+}
+
+/// Why a process did not start.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A process with its sockets bound, not serving yet.
+pub struct App {
+    server: Server,
+    drain: Drain,
+    metrics: Arc<Metrics>,
+    grace: Duration,
+    stop: Stop,
+    /// The listeners' addresses, in the order of the configuration.
+    pub listeners: Vec<Bound>,
+    /// The admin listener's address.
+    pub admin: Bound,
+}
+
+impl App {
+    /// Binds every socket and prepares every service.
+    ///
+    /// # Errors
+    /// Where an address cannot be bound, an upstream or a file cannot be used, or the flags of
+    /// file and environment break a rule.
+    pub fn new(start: Start) -> Result<App, StartError> {
+        let (path, text, config) = start.file;
+        let metrics = Metrics::new(config.contract.modes.clone());
+        let store = Store::new(Settings::new(&config), config.flags.clone(), start.environment)?;
+        let store = Arc::new(store);
+        let reload = Arc::new(Reload::new(path, text, config.clone()));
+        let drain = Drain::new();
+
+        let mut server = new_server(&config, start.upgrade.as_ref(), &start.upgrade_socket);
+        let taking_over = start.upgrade.is_some();
+        let bound = |bind_to: &Bind| match taking_over {
+            true => Ok(Socket::inherited(bind_to)),
+            false => bind(bind_to),
+        };
+
+        let tls = roots(config.upstream.ca_file.as_deref())?;
+        let digests = Arc::new(DigestKey::default());
+        let mut app = DataPlane::build(drain.clone());
+        let (mut sockets, mut listeners, mut places) = (Vec::new(), Vec::new(), 0);
+        for listener in &config.listeners {
+            let upstreams = Upstreams::new(listener, &config.upstream, &tls, &mut places)?;
+            if let Some(balancer) = upstreams.balancer() {
+                server.add_service(pingora_core::services::background::GenBackgroundService::new(
+                    "balancer".to_owned(),
+                    balancer,
+                ));
+            }
+            let plane = Arc::new(Plane {
+                leg: listener.leg,
+                store: store.clone(),
+                metrics: metrics.clone(),
+                digests: digests.clone(),
+                upstreams,
+            });
+            let socket = bound(&listener.bind)?;
+            match &socket.bound.bind {
+                Bind::Tcp(address) => app.serve_tcp(*address, plane),
+                Bind::Unix(path) => app.serve_unix(path, plane),
+            }
+            tracing::info!(leg = listener.leg.word(), address = %socket.bound, "listening");
+            listeners.push(socket.bound.clone());
+            sockets.push(socket);
+        }
+        let threads = match config.server.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        server.add_service(Prebound::new("data", app, sockets, threads, &drain));
+
+        let sources = Sources {
+            metrics: metrics.clone(),
+            flags: store.clone(),
+            config: reload.clone(),
+            log: start.log,
+        };
+        let socket = bound(&config.admin.bind)?;
+        let admin_bound = socket.bound.clone();
+        tracing::info!(address = %admin_bound, "admin listening");
+        let token = Token::read(config.admin.token_file.as_deref())?;
+        let admin = Admin::new(sources, &config.admin, token, drain.clone());
+        // It answers while the rest drains: it has a drain of its own, which only a hand-over starts.
+        server.add_service(Prebound::new("admin", admin, vec![socket], 1, &Drain::new()));
+        server.add_service(background_service("overrides", ExpireOverrides(store.clone())));
+        server.add_service(background_service("config", WatchConfig(reload, store)));
+
+        Ok(App {
+            server,
+            drain,
+            metrics,
+            grace: config.server.grace,
+            stop: start.stop,
+            listeners,
+            admin: admin_bound,
+        })
+    }
+
+    /// Serves until the process is told to stop, and until what is in flight then has ended or
+    /// the grace period is over.
+    pub fn run(self) {
+        let App { mut server, drain, metrics, grace, stop, .. } = self;
+        server.bootstrap();
+        let shutdown_signal = Box::new(DrainFirst { stop, drain, metrics, grace });
+        server.run(RunArgs { shutdown_signal });
+    }
+}
+
+fn new_server(config: &Config, upgrade: Option<&PathBuf>, upgrade_socket: &PathBuf) -> Server {
+    let opt = Opt { upgrade: upgrade.is_some(), ..Opt::default() };
+    let conf = ServerConf {
+        threads: 1,
+        work_stealing: false,
+        upgrade_sock: upgrade.unwrap_or(upgrade_socket).to_string_lossy().into_owned(),
+        // Waited out only after the sockets were handed over; a stop drains first, see `shutdown`.
+        grace_period_seconds: Some(config.server.grace.as_secs()),
+        graceful_shutdown_timeout_seconds: Some(1),
+        ..ServerConf::default()
+    };
+    Server::new_with_opt_and_conf(opt, conf)
+}

@@ -1,0 +1,87 @@
+//! Binds the listening sockets before anything is served, so that an address that is taken is an
+//! error at once, and port 0 has a number.
+
+use std::fmt;
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+
+use modegate_config::Bind;
+
+/// Where a listener is bound: with port 0, the port that it got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The address.
+    pub bind: Bind,
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bind.fmt(f)
+    }
+}
+
+/// A listener's socket.
+#[derive(Debug)]
+pub struct Socket {
+    /// Where it is bound.
+    pub bound: Bound,
+    /// The socket itself; `None` where it is to be inherited.
+    pub fd: Option<OwnedFd>,
+}
+
+impl Socket {
+    /// A socket that a running process will hand over.
+    pub fn inherited(bind: &Bind) -> Socket {
+        Socket { bound: Bound { bind: bind.clone() }, fd: None }
+    }
+}
+
+/// An address that cannot be bound.
+#[derive(Debug)]
+pub struct BindError {
+    bind: Bind,
+    error: io::Error,
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot listen on {}: {}", self.bind, self.error)
+    }
+}
+
+impl std::error::Error for BindError {}
+
+/// Binds a listener's address.
+///
+/// # Errors
+/// What the system says, with the address.
+pub fn bind(bind: &Bind) -> Result<Socket, BindError> {
+    let failed = |error| BindError { bind: bind.clone(), error };
+    match bind {
+        Bind::Tcp(address) => {
+            let listener = TcpListener::bind(address).map_err(failed)?;
+            listener.set_nonblocking(true).map_err(failed)?;
+            let bound = Bound { bind: Bind::Tcp(listener.local_addr().map_err(failed)?) };
+            Ok(Socket { bound, fd: Some(listener.into()) })
+        }
+        Bind::Unix(path) => {
+            remove_stale(path).map_err(failed)?;
+            let listener = UnixListener::bind(path).map_err(failed)?;
+            listener.set_nonblocking(true).map_err(failed)?;
+            Ok(Socket { bound: Bound { bind: bind.clone() }, fd: Some(listener.into()) })
+        }
+    }
+}
+
+/// Removes a socket file that nobody listens on; any other file is left alone.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,127 @@
+//! How the process ends, and what runs beside the listeners until then.
+//!
+//! pingora-core's own graceful stop sleeps the whole grace period. Here a stop drains first: as
+//! soon as the last connection is gone the process leaves.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use modegate_filters::route::Leg;
+use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
+use pingora_core::services::background::BackgroundService;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{Instant, interval};
+
+use crate::data_plane::Drain;
+use crate::flags::{Reload, Store, watch as watch_config};
+use crate::metrics::{Gauge, Metrics};
+
+/// What tells a process to stop.
+#[derive(Debug)]
+pub enum Stop {
+    /// SIGTERM (drain, then leave), SIGINT (leave) and SIGQUIT (hand the sockets over, then
+    /// drain).
+    Signals,
+    /// The value turning true: drain, then leave. For a process that embeds the server.
+    Told(watch::Receiver<bool>),
+}
+
+/// Waits for the stop, then for what is in flight.
+pub struct DrainFirst {
+    pub stop: Stop,
+    pub drain: Drain,
+    pub metrics: Arc<Metrics>,
+    pub grace: Duration,
+}
+
+#[async_trait]
+impl ShutdownSignalWatch for DrainFirst {
+    async fn recv(&self) -> ShutdownSignal {
+        match self.stop.wait().await {
+            ShutdownSignal::GracefulTerminate => {
+                self.drain.start();
+                self.empty().await;
+                ShutdownSignal::FastShutdown
+            }
+            other => other,
+        }
+    }
+}
+
+impl Stop {
+    async fn wait(&self) -> ShutdownSignal {
+        match self {
+            Stop::Told(told) => {
+                let _ = told.clone().wait_for(|told| *told).await;
+                ShutdownSignal::GracefulTerminate
+            }
+            Stop::Signals => {
+                let listen = |kind| signal(kind);
+                let signals = (
+                    listen(SignalKind::terminate()),
+                    listen(SignalKind::interrupt()),
+                    listen(SignalKind::quit()),
+                );
+                let (Ok(mut terminate), Ok(mut interrupt), Ok(mut quit)) = signals else {
+                    tracing::error!("signals cannot be received");
+                    return ShutdownSignal::FastShutdown;
+                };
+                tokio::select! {
+                    _ = terminate.recv() => ShutdownSignal::GracefulTerminate,
+                    _ = interrupt.recv() => ShutdownSignal::FastShutdown,
+                    _ = quit.recv() => ShutdownSignal::GracefulUpgrade,
+                }
+            }
+        }
+    }
+}
+
+impl DrainFirst {
+    /// Returns when no client is connected any more, or the grace period is over.
+    async fn empty(&self) {
+        let deadline = Instant::now() + self.grace;
+        let mut looks = interval(Duration::from_millis(20));
+        loop {
+            looks.tick().await;
+            let open = Leg::ALL
+                .into_iter()
+                .flat_map(|leg| [Gauge::Connections(leg), Gauge::Inflight(leg)]);
+            let open: u64 = open.map(|gauge| self.metrics.gauge(gauge).load(Relaxed)).sum();
+            if open == 0 {
+                return tracing::info!("drained");
+            }
+            if Instant::now() >= deadline {
+                return tracing::warn!(open, "grace period over with requests in flight");
+            }
+        }
+    }
+}
+
+/// Ends overrides as they expire.
+pub struct ExpireOverrides(pub Arc<Store>);
+
+#[async_trait]
+impl BackgroundService for ExpireOverrides {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        tokio::select! {
+            () = self.0.expire_overrides() => {}
+            _ = shutdown.wait_for(|stopping| *stopping) => {}
+        }
+    }
+}
+
+/// Reads the configuration again when it changes.
+pub struct WatchConfig(pub Arc<Reload>, pub Arc<Store>);
+
+#[async_trait]
+impl BackgroundService for WatchConfig {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        tokio::select! {
+            () = watch_config(self.0.clone(), self.1.clone()) => {}
+            _ = shutdown.wait_for(|stopping| *stopping) => {}
+        }
+    }
+}
