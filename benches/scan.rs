@@ -129,7 +129,7 @@ fn rivals(group: &mut BenchmarkGroup<'_, WallTime>, body: &[u8]) {
 
 /// A conversation's message of about `size` bytes: the text first, the contract member last.
 fn conversation(size: usize, spacing: usize) -> Vec<u8> {
-    const ESCAPES: [&str; 4] = ["\\n", "\\\"", "\\n", "\\u00e9"];
+    const ESCAPES: [&str; 4] = ["\\n", "\\\"", "\\n", "\\\\"];
     let words = "The quick brown fox jumps over the lazy dog and then asks what else there is to do today; ";
     let mut letters = words.bytes().cycle();
     let mut noise = Noise(7);

@@ -44,7 +44,8 @@ impl Modes {
     pub fn new<I: IntoIterator<Item = String>>(names: I) -> Option<Modes> {
         let mut modes: Vec<(String, HeaderValue)> = Vec::new();
         for name in names {
-            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+            let plain =
+                |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
             let named = (1..=32).contains(&name.len()) && name.bytes().all(plain);
             let reserved = name == "none" || name == "invalid";
             if !named || reserved || modes.iter().any(|(known, _)| *known == name) {
@@ -314,7 +315,8 @@ mod tests {
 
     #[test]
     fn lengths_are_counted_as_javascript_does() {
-        let emoji = |n: usize| format!(r#"{{"mode":"fast","profile":"{}"}}"#, "\u{1F600}".repeat(n));
+        let emoji =
+            |n: usize| format!(r#"{{"mode":"fast","profile":"{}"}}"#, "\u{1F600}".repeat(n));
         assert!(read(&emoji(32)).profile.is_some());
         assert_eq!(read(&emoji(33)).requested, Requested::Invalid(Fault::Profile));
         let escaped = format!(r#"{{"mode":"fast","profile":"{}"}}"#, r"\u0061".repeat(64));

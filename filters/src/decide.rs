@@ -80,12 +80,8 @@ pub struct Decision {
 
 /// Reads the table.
 pub fn decide(flags: Flags, contract: &Contract, reading: &Reading, cohort: Cohort) -> Decision {
-    let default = |action, because| Decision {
-        action,
-        effective: Mode::DEFAULT,
-        profile: None,
-        because,
-    };
+    let default =
+        |action, because| Decision { action, effective: Mode::DEFAULT, profile: None, because };
     if flags.kill || !flags.contract {
         return default(Action::Strip, Because::ContractOff);
     }
@@ -144,7 +140,8 @@ mod tests {
         let default = Reading { requested: Requested::Mode(Mode::DEFAULT), profile: None };
         let fault = Fault::Mode;
         let invalid = Reading { requested: Requested::Invalid(fault), profile: None };
-        let readings = [Reading::ABSENT, default.clone(), asks(None), asks(Some("fast-v1")), invalid.clone()];
+        let readings =
+            [Reading::ABSENT, default.clone(), asks(None), asks(Some("fast-v1")), invalid.clone()];
 
         let off = Flags::default();
         let on = Flags { contract: true, ..off };
@@ -152,7 +149,9 @@ mod tests {
         let killed = Flags { kill: true, ..run };
         for cohort in Cohort::ALL {
             for reading in &readings {
-                for flags in [off, killed, Flags { kill: true, ..off }, Flags { runtime: true, ..off }] {
+                for flags in
+                    [off, killed, Flags { kill: true, ..off }, Flags { runtime: true, ..off }]
+                {
                     let got = decide(flags, &contract, reading, cohort);
                     assert_eq!(got.action, Action::Strip, "{flags:?} {reading:?}");
                     assert_eq!(got.effective, Mode::DEFAULT);
@@ -162,15 +161,57 @@ mod tests {
 
         let cases = [
             ("invalid", on, &invalid, Cohort::Canary, Action::Reject, Because::Invalid(fault)),
-            ("invalid, runtime on", run, &invalid, Cohort::Control, Action::Reject, Because::Invalid(fault)),
+            (
+                "invalid, runtime on",
+                run,
+                &invalid,
+                Cohort::Control,
+                Action::Reject,
+                Because::Invalid(fault),
+            ),
             ("absent", on, &Reading::ABSENT, Cohort::Canary, Action::Pass, Because::Default),
-            ("absent, runtime on", run, &Reading::ABSENT, Cohort::Canary, Action::Pass, Because::Default),
+            (
+                "absent, runtime on",
+                run,
+                &Reading::ABSENT,
+                Cohort::Canary,
+                Action::Pass,
+                Because::Default,
+            ),
             ("default", run, &default, Cohort::Canary, Action::Pass, Because::Default),
-            ("runtime off", on, &asks(None), Cohort::Canary, Action::Downgrade, Because::RuntimeOff),
+            (
+                "runtime off",
+                on,
+                &asks(None),
+                Cohort::Canary,
+                Action::Downgrade,
+                Because::RuntimeOff,
+            ),
             ("control", run, &asks(None), Cohort::Control, Action::Downgrade, Because::Control),
-            ("unknown profile", run, &asks(Some("x")), Cohort::Canary, Action::Downgrade, Because::ProfileFallback),
-            ("another mode's profile", run, &asks(Some("turbo-v1")), Cohort::Canary, Action::Downgrade, Because::ProfileFallback),
-            ("unknown profile, control", run, &asks(Some("x")), Cohort::Control, Action::Downgrade, Because::Control),
+            (
+                "unknown profile",
+                run,
+                &asks(Some("x")),
+                Cohort::Canary,
+                Action::Downgrade,
+                Because::ProfileFallback,
+            ),
+            (
+                "another mode's profile",
+                run,
+                &asks(Some("turbo-v1")),
+                Cohort::Canary,
+                Action::Downgrade,
+                Because::ProfileFallback,
+            ),
+            (
+                "unknown profile, control",
+                run,
+                &asks(Some("x")),
+                Cohort::Control,
+                Action::Downgrade,
+                Because::Control,
+            ),
         ];
         for (name, flags, reading, cohort, action, because) in cases {
             let got = decide(flags, &contract, reading, cohort);

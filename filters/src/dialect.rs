@@ -95,12 +95,14 @@ impl Place {
                 None => literal("web-chat"),
                 Some(id) => Place { room: room::of_conversation(id), conversation_key: None },
             },
-            Dialect::OpenAi => {
-                Place { conversation_key: completions_key(found, chunks), ..literal("openai-compat") }
-            }
-            Dialect::Anthropic => {
-                Place { conversation_key: completions_key(found, chunks), ..literal("anthropic-compat") }
-            }
+            Dialect::OpenAi => Place {
+                conversation_key: completions_key(found, chunks),
+                ..literal("openai-compat")
+            },
+            Dialect::Anthropic => Place {
+                conversation_key: completions_key(found, chunks),
+                ..literal("anthropic-compat")
+            },
             Dialect::Rpc => {
                 let room = found.get(Slot::Room).and_then(|value| string(value, chunks));
                 Place { room, conversation_key: None }
@@ -160,16 +162,46 @@ mod tests {
             (Leg::Frontend, "/api/chat", "{}", Some("web-chat"), None),
             (Leg::Frontend, "/v1/messages", "{}", Some("anthropic-compat"), None),
             (Leg::Frontend, "/v1/messages", r#"{"user":"u"}"#, Some("anthropic-compat"), Some("u")),
-            (Leg::Frontend, "/v1/chat/completions", r#"{"user":"","metadata":{"user_id":"w","conversation_id":"c"}}"#, Some("openai-compat"), Some("c")),
-            (Leg::Frontend, "/v1/chat/completions", r#"{"user":1,"metadata":{"conversationId":"d"}}"#, Some("openai-compat"), Some("d")),
-            (Leg::Frontend, "/v1/chat/completions", r#"{"user":"default"}"#, Some("openai-compat"), None),
-            (Leg::Frontend, "/v1/chat/completions", r#"{"metadata":{"user_id":"a"},"metadata":{}}"#, Some("openai-compat"), None),
+            (
+                Leg::Frontend,
+                "/v1/chat/completions",
+                r#"{"user":"","metadata":{"user_id":"w","conversation_id":"c"}}"#,
+                Some("openai-compat"),
+                Some("c"),
+            ),
+            (
+                Leg::Frontend,
+                "/v1/chat/completions",
+                r#"{"user":1,"metadata":{"conversationId":"d"}}"#,
+                Some("openai-compat"),
+                Some("d"),
+            ),
+            (
+                Leg::Frontend,
+                "/v1/chat/completions",
+                r#"{"user":"default"}"#,
+                Some("openai-compat"),
+                None,
+            ),
+            (
+                Leg::Frontend,
+                "/v1/chat/completions",
+                r#"{"metadata":{"user_id":"a"},"metadata":{}}"#,
+                Some("openai-compat"),
+                None,
+            ),
             (Leg::Bridge, bridge, r#"{"params":{"roomId":"r"}}"#, Some("r"), Some("r")),
             (Leg::Bridge, bridge, r#"{"par\u0061ms":{"room\u0049d":"r"}}"#, Some("r"), Some("r")),
             (Leg::Bridge, bridge, r#"{"params":{"roomId":"r"},"params":{}}"#, None, None),
             (Leg::Bridge, bridge, r#"{"params":{"roomId":1}}"#, None, None),
             (Leg::Bridge, bridge, r#"{"params":{"roomId":"web-chat"}}"#, Some("web-chat"), None),
-            (Leg::Bridge, bridge, r#"{"params":{"roomId":" a\ud800"}}"#, Some(" a\u{fffd}"), Some(" a\u{fffd}")),
+            (
+                Leg::Bridge,
+                bridge,
+                r#"{"params":{"roomId":" a\ud800"}}"#,
+                Some(" a\u{fffd}"),
+                Some(" a\u{fffd}"),
+            ),
             (Leg::Runtime, "/bridge", r#"{"method":"heartbeat"}"#, None, None),
         ];
         for (leg, target, body, room, key) in cases {

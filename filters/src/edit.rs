@@ -35,10 +35,7 @@ pub fn removal(members: &[Member]) -> Vec<Edit> {
 /// Replaces the value of every occurrence.
 #[must_use]
 pub fn replacement(members: &[Member], with: &Bytes) -> Vec<Edit> {
-    let replace = |member: &Member| Edit {
-        span: member.value.clone(),
-        with: with.clone(),
-    };
+    let replace = |member: &Member| Edit { span: member.value.clone(), with: with.clone() };
     members.iter().map(replace).collect()
 }
 
@@ -70,10 +67,7 @@ pub fn apply(chunks: &[Bytes], edits: &[Edit]) -> Vec<Bytes> {
 fn remove(edits: &mut Vec<Edit>, span: Range<usize>) {
     match edits.last_mut() {
         Some(last) if last.span.end >= span.start => last.span.end = last.span.end.max(span.end),
-        _ => edits.push(Edit {
-            span,
-            with: Bytes::new(),
-        }),
+        _ => edits.push(Edit { span, with: Bytes::new() }),
     }
 }
 
@@ -153,21 +147,16 @@ mod tests {
         let body = format!("{{{}\"a\":1}}", r#""p":1,"#.repeat(1000));
         let wanted = Wanted::new().root("p", Slot::Contract);
         let found = scan(&wanted, &[Bytes::from(body)]).expect("well-formed");
-        let whole = Edit {
-            span: 1..6001,
-            with: Bytes::new(),
-        };
+        let whole = Edit { span: 1..6001, with: Bytes::new() };
         assert_eq!(removal(&found.contract), [whole]);
     }
 
     #[test]
     fn what_is_kept_is_not_copied() {
         let chunks = [Bytes::from_static(b"abc"), Bytes::new(), Bytes::from_static(b"defg")];
-        let cut = |span, with: &'static [u8]| Edit {
-            span,
-            with: Bytes::from_static(with),
-        };
-        let slices = apply(&chunks, &[cut(0..0, b"<"), cut(2..4, b""), cut(5..5, b"-"), cut(7..7, b">")]);
+        let cut = |span, with: &'static [u8]| Edit { span, with: Bytes::from_static(with) };
+        let slices =
+            apply(&chunks, &[cut(0..0, b"<"), cut(2..4, b""), cut(5..5, b"-"), cut(7..7, b">")]);
         assert_eq!(slices, [&b"<"[..], b"ab", b"e", b"-", b"fg", b">"]);
         assert_eq!(slices[1].as_ptr(), chunks[0].as_ptr());
         assert_eq!(apply(&chunks, &[]), [&b"abc"[..], b"defg"]);

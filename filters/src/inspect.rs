@@ -203,9 +203,10 @@ impl Policy {
     fn bucket_key<'a>(&self, headers: &'a HeaderMap, place: &'a Place) -> Option<&'a str> {
         self.canary.keys.iter().find_map(|source| match source {
             KeySource::Room => place.bucket_key(),
-            KeySource::Header(name) => {
-                headers.get(name).and_then(|value| value.to_str().ok()).filter(|key| !key.is_empty())
-            }
+            KeySource::Header(name) => headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .filter(|key| !key.is_empty()),
         })
     }
 }

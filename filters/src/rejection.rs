@@ -28,6 +28,8 @@ pub enum Rejection {
     BodyCut,
     /// An expectation other than `100-continue`.
     Expectation,
+    /// CONNECT: where requests go is not the client's to say.
+    Method,
     /// Over `limits.connections`.
     Connections,
     /// Over `limits.in_flight`.
@@ -42,7 +44,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// Every refusal, for the metrics' labels.
-    pub const ALL: [Rejection; 17] = [
+    pub const ALL: [Rejection; 18] = [
         Rejection::NotJson,
         Rejection::NotAnObject,
         Rejection::NotARequest,
@@ -55,6 +57,7 @@ impl Rejection {
         Rejection::BodyTimeout,
         Rejection::BodyCut,
         Rejection::Expectation,
+        Rejection::Method,
         Rejection::Connections,
         Rejection::InFlight,
         Rejection::BodyMemory,
@@ -74,6 +77,7 @@ impl Rejection {
             Rejection::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Rejection::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Rejection::Expectation => StatusCode::EXPECTATION_FAILED,
+            Rejection::Method => StatusCode::METHOD_NOT_ALLOWED,
             Rejection::Unreachable => StatusCode::BAD_GATEWAY,
             Rejection::Connections | Rejection::InFlight | Rejection::BodyMemory => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -97,6 +101,7 @@ impl Rejection {
             Rejection::BodyTimeout => "body_timeout",
             Rejection::BodyCut => "body_cut",
             Rejection::Expectation => "expectation",
+            Rejection::Method => "method",
             Rejection::Connections => "connections",
             Rejection::InFlight => "in_flight",
             Rejection::BodyMemory => "body_memory",
@@ -131,6 +136,7 @@ impl Rejection {
             Rejection::BodyTimeout => "Request body did not arrive in time".to_owned(),
             Rejection::BodyCut => "Request body ended before its end".to_owned(),
             Rejection::Expectation => "Expect must be 100-continue".to_owned(),
+            Rejection::Method => "CONNECT is not served".to_owned(),
             Rejection::Connections => "Too many connections".to_owned(),
             Rejection::InFlight => "Too many requests in flight".to_owned(),
             Rejection::BodyMemory => "Too much request body in flight".to_owned(),
@@ -199,10 +205,26 @@ mod tests {
         let mode = Rejection::Contract(Fault::Mode);
         let cases = [
             (mode, None, r#"{"error":"processing.mode must be \"default\" or \"fast\""}"#),
-            (Rejection::NotJson, Some(Dialect::Conversation), r#"{"error":"Invalid JSON in request body"}"#),
-            (Rejection::TooLarge, Some(Dialect::OpenAi), r#"{"error":{"message":"Request body exceeds maximum size (1024 bytes)","type":"invalid_request_error"}}"#),
-            (Rejection::Unreachable, Some(Dialect::Anthropic), r#"{"error":{"message":"Upstream unreachable","type":"server_error"}}"#),
-            (Rejection::NotJson, Some(Dialect::Rpc), r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32700,"message":"Invalid JSON in request body"}}"#),
+            (
+                Rejection::NotJson,
+                Some(Dialect::Conversation),
+                r#"{"error":"Invalid JSON in request body"}"#,
+            ),
+            (
+                Rejection::TooLarge,
+                Some(Dialect::OpenAi),
+                r#"{"error":{"message":"Request body exceeds maximum size (1024 bytes)","type":"invalid_request_error"}}"#,
+            ),
+            (
+                Rejection::Unreachable,
+                Some(Dialect::Anthropic),
+                r#"{"error":{"message":"Upstream unreachable","type":"server_error"}}"#,
+            ),
+            (
+                Rejection::NotJson,
+                Some(Dialect::Rpc),
+                r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32700,"message":"Invalid JSON in request body"}}"#,
+            ),
         ];
         for (rejection, dialect, body) in cases {
             assert_eq!(rejection.body(dialect, &contract(), Some("7")), body, "{rejection:?}");

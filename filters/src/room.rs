@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use http::HeaderValue;
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{
+    AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode,
+};
 use sha1::Digest;
 
 /// Rooms that many conversations share: they are rooms, but never bucket keys.
@@ -105,8 +107,14 @@ mod tests {
     #[test]
     fn uuids() {
         let cases = [
-            ("web-conv-550e8400-e29b-41d4-a716-446655440000", "5ae36a4b-c408-0127-904d-bdaeaec80c57"),
-            ("web-conv-11111111-1111-1111-1111-111111111111", "4da46665-0a96-0369-a036-8ecad5a020bd"),
+            (
+                "web-conv-550e8400-e29b-41d4-a716-446655440000",
+                "5ae36a4b-c408-0127-904d-bdaeaec80c57",
+            ),
+            (
+                "web-conv-11111111-1111-1111-1111-111111111111",
+                "4da46665-0a96-0369-a036-8ecad5a020bd",
+            ),
             ("cloud-agent-bridge-room", "97f8d391-5979-0a28-a82c-58b1376c5aae"),
             ("test", "a94a8fe5-ccb1-0ba6-9c4c-0873d391e987"),
         ];

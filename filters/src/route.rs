@@ -125,7 +125,8 @@ fn plain_pathname(target: &str) -> Option<&str> {
     if bytes.first() != Some(&b'/') || bytes.get(1) == Some(&b'/') {
         return None;
     }
-    let untouched = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'~' | b'.' | b':');
+    let untouched =
+        |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'~' | b'.' | b':');
     let dots = path.contains("/.");
     (bytes.iter().all(untouched) && !dots).then_some(path)
 }
@@ -145,7 +146,11 @@ mod tests {
     fn every_route() {
         let cases = [
             (Leg::Frontend, "/api/conversations/1/messages", Some(MESSAGES)),
-            (Leg::Frontend, "/api/conversations/1/messages/stream", Some("/api/conversations/:id/messages/stream")),
+            (
+                Leg::Frontend,
+                "/api/conversations/1/messages/stream",
+                Some("/api/conversations/:id/messages/stream"),
+            ),
             (Leg::Frontend, "/api/chat", Some("/api/chat")),
             (Leg::Frontend, "/api/chat/stream", Some("/api/chat/stream")),
             (Leg::Frontend, "/v1/chat/completions", Some("/v1/chat/completions")),
@@ -153,9 +158,21 @@ mod tests {
             (Leg::Frontend, "/api/conversations/1/greeting", None),
             (Leg::Frontend, "/api/conversations", None),
             (Leg::Frontend, "/bridge", None),
-            (Leg::Bridge, "/api/v1/milaidy/agents/a/bridge", Some("/api/v1/:product/agents/:id/bridge")),
-            (Leg::Bridge, "/api/v1/milady/agents/a/stream", Some("/api/v1/:product/agents/:id/stream")),
-            (Leg::Bridge, "/api/v1/eliza/agents/a/bridge", Some("/api/v1/:product/agents/:id/bridge")),
+            (
+                Leg::Bridge,
+                "/api/v1/milaidy/agents/a/bridge",
+                Some("/api/v1/:product/agents/:id/bridge"),
+            ),
+            (
+                Leg::Bridge,
+                "/api/v1/milady/agents/a/stream",
+                Some("/api/v1/:product/agents/:id/stream"),
+            ),
+            (
+                Leg::Bridge,
+                "/api/v1/eliza/agents/a/bridge",
+                Some("/api/v1/:product/agents/:id/bridge"),
+            ),
             (Leg::Bridge, "/api/v1/other/agents/a/bridge", None),
             (Leg::Bridge, "/api/v1/milady/agents/a/provision", None),
             (Leg::Bridge, "/api/v1/milady/agents//bridge", None),

@@ -43,7 +43,10 @@ pub fn is_tag(name: &HeaderName) -> bool {
     }
     TAGS.iter().any(|tag| {
         tag.len() == name.len()
-            && tag.bytes().zip(name).all(|(tag, byte)| tag == if *byte == b'_' { b'-' } else { *byte })
+            && tag
+                .bytes()
+                .zip(name)
+                .all(|(tag, byte)| tag == if *byte == b'_' { b'-' } else { *byte })
     })
 }
 
@@ -102,14 +105,18 @@ impl Trace {
         let zero = |field: &[u8]| field.iter().all(|b| *b == b'0');
         let (head, rest) = value.split_at_checked(55)?;
         let mut fields = head.split(|b| *b == b'-');
-        let (version, id, span, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        let (version, id, span, flags) =
+            (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
         let shaped = version.len() == 2 && span.len() == 16 && flags.len() == 2;
         let tail = rest.is_empty() || (version != b"00" && rest.first() == Some(&b'-'));
-        if !shaped || !tail || version == b"ff" || ![version, id, span, flags].into_iter().all(hex) {
+        if !shaped || !tail || version == b"ff" || ![version, id, span, flags].into_iter().all(hex)
+        {
             return None;
         }
         let id: [u8; 32] = id.try_into().ok()?;
-        let sampled = flags.last().is_some_and(|b| matches!(b, b'1' | b'3' | b'5' | b'7' | b'9' | b'b' | b'd' | b'f'));
+        let sampled = flags
+            .last()
+            .is_some_and(|b| matches!(b, b'1' | b'3' | b'5' | b'7' | b'9' | b'b' | b'd' | b'f'));
         (!zero(&id) && !zero(span)).then_some(Trace { id, sampled })
     }
 

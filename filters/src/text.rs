@@ -35,9 +35,7 @@ pub fn raw<'c>(chunks: &'c [Bytes], span: &Range<usize>) -> Cow<'c, [u8]> {
 /// The bytes of a span as slices of the chunks: nothing is copied, and no slice is empty.
 #[must_use]
 pub fn slice(chunks: &[Bytes], span: &Range<usize>) -> Vec<Bytes> {
-    parts(chunks, span)
-        .map(|(chunk, within)| chunk.slice(within))
-        .collect()
+    parts(chunks, span).map(|(chunk, within)| chunk.slice(within)).collect()
 }
 
 /// The string that `raw`, what stands between the quotes of a well-formed literal, denotes; read as in [`string`].

@@ -64,8 +64,8 @@ impl Admin {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Answer {
-        if let Err(refusal) = self.guard.admit(request.headers()) {
-            return refusal;
+        if let Err(denied) = self.guard.admit(request.headers()) {
+            return denied.answer();
         }
         let path = request.uri().path().to_owned();
         let flag = path.strip_prefix("/flags/");
@@ -105,8 +105,8 @@ impl Admin {
     }
 
     async fn change(&self, request: Request<Incoming>, name: &str) -> Answer {
-        if let Err(refusal) = self.guard.authorize(request.headers()) {
-            return refusal;
+        if let Err(denied) = self.guard.authorize(request.headers()) {
+            return denied.answer();
         }
         let Some(flag) = Flag::from_name(name) else {
             return refuse(StatusCode::NOT_FOUND, "no such flag");

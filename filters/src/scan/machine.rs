@@ -109,10 +109,7 @@ impl<'w> Scanner<'w> {
         if complete && self.nesting.depth() == 0 {
             return Ok(self.watch.found);
         }
-        Err(Malformed {
-            at: self.before,
-            what: "unfinished document",
-        })
+        Err(Malformed { at: self.before, what: "unfinished document" })
     }
 
     fn read(&mut self, chunk: &[u8]) -> Result<(), Malformed> {
@@ -194,7 +191,9 @@ impl<'w> Scanner<'w> {
             (State::Next, b',') => self.comma(at),
             (State::Next, b']') if self.nesting.innermost() == Container::Array => self.close(at),
             (State::Next, b'}') if self.nesting.innermost() == Container::Object => self.close(at),
-            (State::Escape(role), b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => State::Text(role),
+            (State::Escape(role), b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                State::Text(role)
+            }
             (State::Escape(role), b'u') => State::Digits(role, 4),
             (State::Escape(_), _) => return Err(self.malformed(at, "bad escape in a string")),
             (State::Digits(role, left), _) if byte.is_ascii_hexdigit() => match left {
@@ -307,9 +306,6 @@ impl<'w> Scanner<'w> {
     }
 
     fn malformed(&self, at: usize, what: &'static str) -> Malformed {
-        Malformed {
-            at: self.before + at,
-            what,
-        }
+        Malformed { at: self.before + at, what }
     }
 }

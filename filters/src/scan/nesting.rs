@@ -29,11 +29,7 @@ impl Nesting {
     /// The innermost container; meaningless at depth 0.
     #[inline]
     pub(super) fn innermost(self) -> Container {
-        if self.inner & 1 == 0 {
-            Container::Array
-        } else {
-            Container::Object
-        }
+        if self.inner & 1 == 0 { Container::Array } else { Container::Object }
     }
 
     #[inline]

@@ -20,12 +20,27 @@ pub(super) fn past_blanks(bytes: &[u8], at: usize) -> usize {
 
 /// The first position from `at` on that is not a digit.
 #[inline]
-pub(super) fn past_digits(bytes: &[u8], at: usize) -> usize {
+pub(super) fn past_digits(bytes: &[u8], mut at: usize) -> usize {
+    // A branch predictor may know how long a short number is, long before a lane's mask would say.
+    for _ in 0..SHORT {
+        if !bytes.get(at).is_some_and(u8::is_ascii_digit) {
+            return at;
+        }
+        at += 1;
+    }
     past(bytes, at, digits_in_lane, |byte| byte.is_ascii_digit())
 }
 
+/// Up to which length a number is read digit by digit.
+const SHORT: usize = 4;
+
 #[inline(always)]
-fn past(bytes: &[u8], mut at: usize, in_lane: impl Fn(&[u8; LANE]) -> u32, is: impl Fn(u8) -> bool) -> usize {
+fn past(
+    bytes: &[u8],
+    mut at: usize,
+    in_lane: impl Fn(&[u8; LANE]) -> u32,
+    is: impl Fn(u8) -> bool,
+) -> usize {
     while let Some(lane) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let run = in_lane(lane).trailing_ones() as usize;
         at += run;

@@ -1,15 +1,32 @@
 //! Runs over what a string holds, block by block. It stops at whatever ends the string or needs the machine's
 //! judgement, and never has to search again for what a block's masks have already told.
 
-use super::blocks::{BLOCK, Block, special_in_lane};
+use super::blocks::{BLOCK, is_plain, masks, special_in_lane};
 
 const EVEN: u64 = 0x5555_5555_5555_5555;
+
+/// A block and what an escape in its last place needs to be judged.
+const WINDOW: usize = BLOCK + 8;
+/// After an escape, how many blocks are read as if each held some: about as likely as not they do, which no branch
+/// predictor learns.
+const PATIENCE: usize = 4;
+/// Up to which length a string is read byte by byte.
+const SHORT: usize = 4;
+/// How many escapes are looked at before asking whether there are more.
+const ROUND: usize = 4;
 
 /// The first position from `at` on that is not plain text or a whole well-formed escape: the closing quote, a control
 /// character, a backslash whose escape is malformed or runs over the end of `bytes`, or the end of `bytes`.
 #[inline]
-pub(super) fn skip(bytes: &[u8], at: usize) -> usize {
-    // Keys and short values end here.
+pub(super) fn skip(bytes: &[u8], mut at: usize) -> usize {
+    // A branch predictor may know how long a short string is, long before a lane's mask would say.
+    for _ in 0..SHORT {
+        match bytes.get(at) {
+            Some(b'"') => return at,
+            Some(byte) if *byte >= b' ' && *byte != b'\\' => at += 1,
+            _ => return skip_blocks(bytes, at),
+        }
+    }
     if let Some(lane) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let special = special_in_lane(lane);
         let first = at + special.trailing_zeros() as usize;
@@ -20,63 +37,105 @@ pub(super) fn skip(bytes: &[u8], at: usize) -> usize {
     skip_blocks(bytes, at)
 }
 
+#[inline(never)]
 fn skip_blocks(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        match read(bytes, at, block) {
-            Course::Through(length) => at += length,
+    loop {
+        at = skip_plain(bytes, at);
+        match skip_escapes(bytes, at) {
+            Course::Through(there) if there > at => at = there,
+            Course::Through(there) => return skip_bytes(bytes, there),
             Course::Stopped(there) => return there,
         }
     }
-    skip_tail(bytes, at)
 }
 
-/// The last bytes, fewer than a block, read as a block of their own.
-#[inline(never)]
-fn skip_tail(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(tail) = bytes.get(at..).filter(|tail| !tail.is_empty()) {
-        let mut block = [b' '; BLOCK];
-        for (place, byte) in block.iter_mut().zip(tail) {
-            *place = *byte;
+/// The beginning of the first block that is not all plain text, or of the last bytes.
+#[inline(always)]
+fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        if !is_plain(block) {
+            break;
         }
-        match read(bytes, at, &block) {
-            Course::Through(length) => at = (at + length).min(bytes.len()),
-            Course::Stopped(there) => return there,
-        }
+        at += BLOCK;
     }
     at
 }
 
 enum Course {
-    /// Nothing ended in the next so many bytes.
     Through(usize),
     Stopped(usize),
 }
 
-/// Reads the block at `at`, which may be padded with spaces beyond the end of `bytes`.
+/// Reads a few blocks without asking which of them hold escapes. Goes nowhere when the end of `bytes` is too near.
 #[inline(always)]
-fn read(bytes: &[u8], at: usize, block: &[u8; BLOCK]) -> Course {
-    let block = Block::of(block);
-    let special = block.special();
-    if special == 0 {
-        return Course::Through(BLOCK);
-    }
-    let backslash = block.backslashes();
-    let escapes = escapes(backslash);
-    // What ends the text: a quote or a control character that no backslash covers.
-    let ends = special & !backslash & !(escapes << 1);
-    let mut left = escapes & ends.wrapping_sub(1) & !ends;
-    while left != 0 {
-        let offset = left.trailing_zeros() as usize;
-        if !is_whole_escape(bytes, at + offset) {
-            return Course::Stopped(at + offset);
+fn skip_escapes(bytes: &[u8], mut at: usize) -> Course {
+    // Whether the block's first byte belongs to an escape that began in the block before.
+    let mut covered = 0;
+    for _ in 0..PATIENCE {
+        let Some(window) = bytes.get(at..).and_then(<[u8]>::first_chunk::<WINDOW>) else {
+            break;
+        };
+        let Some(block) = window.first_chunk() else {
+            break;
+        };
+        let masks = masks(block);
+        let escapes = escapes(masks.backslashes & !covered);
+        let ends = masks.ends & !(escapes << 1 | covered);
+        let judged = escapes & ends.wrapping_sub(1) & !ends;
+        if !all_simple(window, judged)
+            && let Some(stop) = first_not_whole(bytes, at, judged)
+        {
+            return Course::Stopped(stop);
         }
-        left &= left - 1;
+        if ends != 0 {
+            return Course::Stopped(at + ends.trailing_zeros() as usize);
+        }
+        covered = escapes >> (BLOCK - 1);
+        at += BLOCK;
     }
-    if ends == 0 {
-        // An escape in the last place covers the next block's first byte.
-        return Course::Through(BLOCK + (escapes >> (BLOCK - 1)) as usize);
+    Course::Through(at + covered as usize)
+}
+
+/// Whether each of the `escapes` is one of two bytes.
+#[inline(always)]
+fn all_simple(window: &[u8; WINDOW], mut escapes: u64) -> bool {
+    let mut others = 0;
+    loop {
+        for _ in 0..ROUND {
+            let after = escapes.trailing_zeros() as usize + 1;
+            let present = u8::from(escapes == 0).wrapping_sub(1);
+            others |= present & AFTER_BACKSLASH[usize::from(window[after])];
+            escapes &= escapes.wrapping_sub(1);
+        }
+        if escapes == 0 {
+            return others == SIMPLE;
+        }
     }
-    Course::Stopped(at + ends.trailing_zeros() as usize)
+}
+
+#[inline(never)]
+fn first_not_whole(bytes: &[u8], at: usize, mut escapes: u64) -> Option<usize> {
+    while escapes != 0 {
+        let backslash = at + escapes.trailing_zeros() as usize;
+        if !is_whole_escape(bytes, backslash) {
+            return Some(backslash);
+        }
+        escapes &= escapes - 1;
+    }
+    None
+}
+
+/// The last bytes, one by one.
+fn skip_bytes(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' | 0..=0x1F => return at,
+            b'\\' if !is_whole_escape(bytes, at) => return at,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    at
 }
 
 /// The backslashes that begin an escape: in each run of them the first, the third and so on.
@@ -88,16 +147,20 @@ fn escapes(backslash: u64) -> u64 {
     (even_runs & EVEN) | (backslash & !even_runs & !EVEN)
 }
 
-/// What a backslash and a byte make: 0 nothing, 1 a whole escape, 2 the beginning of `\uXXXX`.
+const SIMPLE: u8 = 0;
+const UNIT: u8 = 1;
+const BAD: u8 = 2;
+
+/// What a backslash and a byte make: a whole escape, the beginning of `\uXXXX`, or nothing.
 static AFTER_BACKSLASH: [u8; 256] = {
-    let mut table = [0; 256];
+    let mut table = [BAD; 256];
     let simple = b"\"\\/bfnrt";
     let mut index = 0;
     while index < simple.len() {
-        table[simple[index] as usize] = 1;
+        table[simple[index] as usize] = SIMPLE;
         index += 1;
     }
-    table[b'u' as usize] = 2;
+    table[b'u' as usize] = UNIT;
     table
 };
 
@@ -107,8 +170,8 @@ fn is_whole_escape(bytes: &[u8], backslash: usize) -> bool {
         return false;
     };
     match AFTER_BACKSLASH[usize::from(*byte)] {
-        1 => true,
-        2 => bytes
+        SIMPLE => true,
+        UNIT => bytes
             .get(backslash + 2..)
             .and_then(<[u8]>::first_chunk::<4>)
             .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)),

@@ -150,7 +150,10 @@ fn spellings(name: &str) -> Vec<String> {
         if code.contains(|digit: char| digit.is_ascii_lowercase()) {
             ways.push(format!("\\u{}", code.to_uppercase()));
         }
-        all = all.iter().flat_map(|start| ways.iter().map(move |way| format!("{start}{way}"))).collect();
+        all = all
+            .iter()
+            .flat_map(|start| ways.iter().map(move |way| format!("{start}{way}")))
+            .collect();
     }
     all
 }
@@ -190,7 +193,13 @@ fn nesting_has_no_limit() {
     let depth = 200_000;
     let wanted = Wanted::new().root("processing", Slot::Contract);
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
-        let deep = |inside: &str| format!("{{\"a\":{}{inside}{},\"processing\":1}}", open.repeat(depth), close.repeat(depth));
+        let deep = |inside: &str| {
+            format!(
+                "{{\"a\":{}{inside}{},\"processing\":1}}",
+                open.repeat(depth),
+                close.repeat(depth)
+            )
+        };
         let found = scan(&wanted, &[Bytes::from(deep("1"))]).expect("well-formed");
         assert_eq!(found.contract.len(), 1);
         assert!(scan(&wanted, &[Bytes::from(open.repeat(depth))]).is_err());

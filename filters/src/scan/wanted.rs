@@ -85,11 +85,7 @@ pub(super) struct Names {
 
 impl Default for Names {
     fn default() -> Self {
-        Self {
-            names: Vec::new(),
-            first_bytes: [false; 256],
-            longest_spelling: 0,
-        }
+        Self { names: Vec::new(), first_bytes: [false; 256], longest_spelling: 0 }
     }
 }
 

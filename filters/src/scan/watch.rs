@@ -78,6 +78,9 @@ impl<'w> Watch<'w> {
     /// A container closed; the innermost one open is now at `depth`. Answers whether that one is watched.
     #[inline]
     pub(super) fn leave(&mut self, depth: usize) -> bool {
+        if depth > self.levels.len() {
+            return false;
+        }
         self.open = self.open.min(depth);
         self.open == depth
     }

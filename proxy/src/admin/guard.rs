@@ -10,6 +10,17 @@ use subtle::ConstantTimeEq;
 
 use super::answer::{Answer, refuse};
 
+/// Why a call is not let in.
+#[derive(Debug)]
+pub struct Denied(StatusCode, &'static str);
+
+impl Denied {
+    /// What the caller is told.
+    pub fn answer(&self) -> Answer {
+        refuse(self.0, self.1)
+    }
+}
+
 /// The shortest token that is taken, in bytes.
 const TOKEN_LEAST: usize = 16;
 
@@ -76,8 +87,8 @@ impl Guard {
 
     /// Refuses a call whose Host is not one of ours (a rebound name), and every call that a page
     /// of another origin makes.
-    pub fn admit(&self, headers: &HeaderMap) -> Result<(), Answer> {
-        let forbidden = |what| Err(refuse(StatusCode::FORBIDDEN, what));
+    pub fn admit(&self, headers: &HeaderMap) -> Result<(), Denied> {
+        let forbidden = |what| Err(Denied(StatusCode::FORBIDDEN, what));
         let mut hosts = headers.get_all(HOST).iter();
         let host = hosts.next().and_then(host_name);
         if !self.any_host
@@ -96,10 +107,10 @@ impl Guard {
     }
 
     /// Refuses a call without the token.
-    pub fn authorize(&self, headers: &HeaderMap) -> Result<(), Answer> {
+    pub fn authorize(&self, headers: &HeaderMap) -> Result<(), Denied> {
         let Some(token) = &self.token else {
             let why = "no admin.token_file is configured, so nothing can be changed here";
-            return Err(refuse(StatusCode::FORBIDDEN, why));
+            return Err(Denied(StatusCode::FORBIDDEN, why));
         };
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let presented = values.next().map(HeaderValue::as_bytes).and_then(|value| {
@@ -108,7 +119,7 @@ impl Guard {
         });
         match presented {
             Some(presented) if values.next().is_none() && token.is(presented) => Ok(()),
-            _ => Err(refuse(StatusCode::UNAUTHORIZED, "the bearer token is missing or wrong")),
+            _ => Err(Denied(StatusCode::UNAUTHORIZED, "the bearer token is missing or wrong")),
         }
     }
 
@@ -193,13 +204,9 @@ mod tests {
         ];
         for (value, status) in cases {
             let got = guard_with.authorize(&headers(&[("authorization", value)]));
-            assert_eq!(
-                got.map_or_else(|refusal| refusal.status(), |()| StatusCode::OK),
-                status,
-                "{value}"
-            );
+            assert_eq!(got.map_or_else(|denied| denied.0, |()| StatusCode::OK), status, "{value}");
         }
         let none = guard(None).authorize(&headers(&[("authorization", "Bearer ")]));
-        assert_eq!(none.unwrap_err().status(), StatusCode::FORBIDDEN);
+        assert_eq!(none.unwrap_err().0, StatusCode::FORBIDDEN);
     }
 }

@@ -138,22 +138,21 @@ impl<S: Serve> DataPlane<S> {
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let mut drain = self.drain.watch();
-        loop {
-            tokio::select! {
-                biased;
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        tracing::debug!(leg = plane.leg.word(), %error, "connection ended");
-                    }
-                    return;
-                }
-                _ = drain.wait_for(|draining| *draining) => {
-                    connection.as_mut().graceful_shutdown();
-                    break;
-                }
+        let ended = tokio::select! {
+            biased;
+            ended = connection.as_mut() => Some(ended),
+            _ = drain.wait_for(|draining| *draining) => None,
+        };
+        let ended = match ended {
+            Some(ended) => ended,
+            None => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
             }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(leg = plane.leg.word(), %error, "connection ended");
         }
-        let _ = connection.await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use http::Method;
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue, TRAILER, TRANSFER_ENCODING};
 use http::uri::Scheme;
 use modegate_filters::edit;
@@ -47,6 +48,9 @@ impl<S: Serve> Service<Exchange> for Contract<S> {
     fn call(&mut self, mut exchange: Exchange) -> Self::Future {
         let mut inner = self.0.clone();
         Box::pin(async move {
+            if exchange.head.method == Method::CONNECT {
+                return Ok(refuse(exchange.record, Rejection::Method, None));
+            }
             if expects_otherwise(&exchange) {
                 return Ok(refuse(exchange.record, Rejection::Expectation, None));
             }

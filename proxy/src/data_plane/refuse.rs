@@ -38,6 +38,7 @@ fn leaves_body_unread(rejection: Rejection) -> bool {
         Rejection::TooLarge
             | Rejection::Encoding
             | Rejection::Expectation
+            | Rejection::Method
             | Rejection::BodyTimeout
             | Rejection::BodyCut
             | Rejection::BodyMemory

@@ -48,7 +48,7 @@ pub fn encode(sources: &Sources) -> Result<String, Error> {
 }
 
 impl Collector for Sources {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let metrics = &*self.metrics;
         metrics.encode_requests(&mut encoder)?;
         metrics.encode_times(&mut encoder, names::FIRST_BYTE, Metrics::first_byte)?;
@@ -88,7 +88,7 @@ impl Metrics {
         sets
     }
 
-    fn encode_requests(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+    fn encode_requests(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let mut family = family(encoder, names::REQUESTS, MetricType::Counter)?;
         for labels in self.label_sets() {
             for outcome in Outcome::ALL {
@@ -109,7 +109,7 @@ impl Metrics {
 
     fn encode_times(
         &self,
-        encoder: &mut DescriptorEncoder,
+        encoder: &mut DescriptorEncoder<'_>,
         name: Name,
         of: fn(&Metrics, Labels) -> Option<&Histogram>,
     ) -> Result<(), Error> {
@@ -136,7 +136,7 @@ impl Metrics {
         Ok(())
     }
 
-    fn encode_decisions(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+    fn encode_decisions(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let mut rejections = family(encoder, names::REJECTIONS, MetricType::Counter)?;
         for leg in Leg::ALL {
             for rejection in Rejection::ALL {
@@ -157,7 +157,7 @@ impl Metrics {
         counter(encoder, names::NO_KEY, load(&self.no_key))
     }
 
-    fn encode_levels(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+    fn encode_levels(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         type OfLeg = fn(Leg) -> Gauge;
         let by_leg: [(Name, OfLeg); 2] =
             [(names::INFLIGHT, Gauge::Inflight), (names::CONNECTIONS, Gauge::Connections)];
@@ -180,7 +180,7 @@ impl Metrics {
 }
 
 impl Sources {
-    fn encode_flags(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+    fn encode_flags(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let (snapshot, flags) = self.flags.view();
         let mut values = family(encoder, names::FLAG, MetricType::Gauge)?;
         for view in &flags {
@@ -196,7 +196,7 @@ impl Sources {
         gauge(encoder, names::GENERATION, snapshot.generation)
     }
 
-    fn encode_process(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+    fn encode_process(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let config = self.config.view();
         let mut loads = family(encoder, names::CONFIG_LOADS, MetricType::Counter)?;
         for (result, count) in [("ok", config.counts.0), ("refused", config.counts.1)] {
@@ -212,18 +212,18 @@ impl Sources {
 }
 
 fn family<'e>(
-    encoder: &'e mut DescriptorEncoder,
+    encoder: &'e mut DescriptorEncoder<'_>,
     (name, help): Name,
     kind: MetricType,
 ) -> Result<MetricEncoder<'e>, Error> {
     encoder.encode_descriptor(name, help, None, kind)
 }
 
-fn counter(encoder: &mut DescriptorEncoder, name: Name, value: u64) -> Result<(), Error> {
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: Name, value: u64) -> Result<(), Error> {
     family(encoder, name, MetricType::Counter)?.encode_counter::<NoLabels, _, f64>(&value, None)
 }
 
-fn gauge(encoder: &mut DescriptorEncoder, name: Name, value: u64) -> Result<(), Error> {
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: Name, value: u64) -> Result<(), Error> {
     family(encoder, name, MetricType::Gauge)?.encode_gauge(&signed(value))
 }
 

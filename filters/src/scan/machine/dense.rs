@@ -17,15 +17,17 @@ enum Then {
 impl Scanner<'_> {
     /// Reads on from a place between two tokens and answers how far it came; the state fits that place.
     pub(super) fn tokens(&mut self, chunk: &[u8], at: usize) -> usize {
+        if self.nesting.depth() == 0 {
+            return at;
+        }
         let then = match self.state {
             State::Value => Then::Value,
             State::Key => Then::Key,
             State::Next => Then::Next,
+            State::FirstElement if follows(chunk, at, |byte| byte != b']') => Then::Value,
+            State::FirstKey if follows(chunk, at, |byte| byte == b'"') => Then::Key,
             _ => return at,
         };
-        if self.nesting.depth() == 0 {
-            return at;
-        }
         self.run(chunk, at, then)
     }
 
@@ -86,8 +88,12 @@ impl Scanner<'_> {
                         if watched {
                             self.watch.value(Kind::Array, before + at);
                         }
-                        nesting.open(Container::Array, &mut self.outer);
                         watched = false;
+                        nesting.open(Container::Array, &mut self.outer);
+                        while chunk.get(at + 1) == Some(&b'[') {
+                            at += 1;
+                            nesting.open(Container::Array, &mut self.outer);
+                        }
                         at = runs::past_blanks(chunk, at + 1);
                         match chunk.get(at) {
                             Some(b']') => {
@@ -168,6 +174,12 @@ impl Scanner<'_> {
         self.nesting = nesting;
         at
     }
+}
+
+/// Whether the next byte that is no blank is there and is such a one.
+fn follows(chunk: &[u8], at: usize, such: impl Fn(u8) -> bool) -> bool {
+    let next = chunk.get(runs::past_blanks(chunk, at));
+    next.is_some_and(|byte| such(*byte))
 }
 
 /// The literal name at `at`, and how long it is.

@@ -1,0 +1,64 @@
+//! What the tests are written in: the process under test, origins that follow a script, raw
+//! clients, and waits that have a deadline.
+
+mod admin;
+mod client;
+mod metrics;
+mod modegate;
+mod origin;
+mod settings;
+mod stream;
+mod temp_dir;
+mod wire;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+pub use client::{Client, Request, Response, answer_framing, chunked};
+pub use metrics::Metrics;
+pub use modegate::{Exited, Modegate, Start, TOKEN};
+pub use origin::{Answer, Origin, Received, Step, script};
+pub use settings::{listener, settings};
+pub use stream::Address;
+pub use temp_dir::TempDir;
+pub use wire::{End, Framing, Head, Piece};
+
+/// How long anything may take that is expected to happen.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Between two looks at something that is expected to become true.
+const LOOK: Duration = Duration::from_millis(3);
+
+/// Waits for a future, not longer than [`DEADLINE`].
+pub async fn within<F: Future>(what: &str, future: F) -> F::Output {
+    within_time(DEADLINE, what, future).await
+}
+
+/// Waits for a future, not longer than `deadline`.
+pub async fn within_time<F: Future>(deadline: Duration, what: &str, future: F) -> F::Output {
+    match tokio::time::timeout(deadline, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("not within {deadline:?}: {what}"),
+    }
+}
+
+/// Looks until there is something to see, not longer than [`DEADLINE`].
+pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    eventually_within(DEADLINE, what, look).await
+}
+
+/// Looks until there is something to see, not longer than `deadline`.
+pub async fn eventually_within<T>(
+    deadline: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(seen) = look().await {
+            return seen;
+        }
+        assert!(started.elapsed() < deadline, "not within {deadline:?}: {what}");
+        tokio::time::sleep(LOOK).await;
+    }
+}

@@ -1,0 +1,332 @@
+//! The process under test: started on a configuration, watched through its log, killed at the end.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::client::{Client, Request, Response};
+use super::stream::Address;
+use super::temp_dir::TempDir;
+use super::{DEADLINE, eventually, eventually_within};
+
+/// The admin token of every process under test.
+pub const TOKEN: &str = "a token for the suite";
+
+/// A process to be started.
+#[derive(Debug)]
+pub struct Start {
+    config: String,
+    dir: Arc<TempDir>,
+    environment: Vec<(String, String)>,
+    arguments: Vec<String>,
+}
+
+impl Start {
+    /// A process with this configuration. `{dir}` in it stands for the test's directory, and
+    /// without an `[admin]` section the admin API listens on any port.
+    pub fn new(config: &str) -> Start {
+        Start::within(config, Arc::new(TempDir::new()))
+    }
+
+    /// A process with this configuration and a directory that others use as well.
+    pub fn within(config: &str, dir: Arc<TempDir>) -> Start {
+        let (environment, arguments) = (Vec::new(), Vec::new());
+        Start { config: config.to_owned(), dir, environment, arguments }
+    }
+
+    /// Sets an environment variable.
+    pub fn env(mut self, name: &str, value: &str) -> Start {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds an argument after `run -c FILE`; `{dir}` stands for the test's directory.
+    pub fn arg(mut self, argument: &str) -> Start {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Arc<TempDir> {
+        &self.dir
+    }
+
+    fn spawn(&self) -> (Child, PathBuf) {
+        let dir = self.dir.path().display().to_string();
+        self.dir.write("token", TOKEN);
+        let mut config = self.config.clone();
+        if !config.contains("[admin]") {
+            config.push_str("\n[admin]\nbind = \"127.0.0.1:0\"\ntoken_file = \"{dir}/token\"\n");
+        }
+        let file = self.dir.write("modegate.toml", config.replace("{dir}", &dir));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_modegate"));
+        command.arg("run").arg("-c").arg(&file);
+        if !self.arguments.iter().any(|argument| argument.starts_with("--upgrade-socket")) {
+            command.arg("--upgrade-socket").arg(self.dir.path().join("upgrade.sock"));
+        }
+        command.args(self.arguments.iter().map(|argument| argument.replace("{dir}", &dir)));
+        for flag in ["CONTRACT_ENABLED", "RUNTIME_ENABLED", "UI_ENABLED", "CLOUD_ENFORCED", "KILL"] {
+            command.env_remove(format!("FAST_MODE_{flag}"));
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        (command.spawn().expect("the binary starts"), file)
+    }
+
+    /// Starts it and waits until it listens everywhere.
+    pub async fn run(self) -> Modegate {
+        let (mut child, file) = self.spawn();
+        let lines = Lines::default();
+        lines.follow(child.stdout.take().expect("piped"));
+        let errors = Lines::default();
+        errors.follow(child.stderr.take().expect("piped"));
+        let mut process = Modegate {
+            child,
+            lines,
+            errors,
+            file,
+            dir: self.dir,
+            listeners: Vec::new(),
+            admin: Address::Unix(PathBuf::new()),
+        };
+        process.await_listeners().await;
+        process
+    }
+
+    /// Starts it, expecting it to end by itself.
+    pub async fn fails(self) -> Exited {
+        let (mut child, _) = self.spawn();
+        let (out, err) = (Lines::default(), Lines::default());
+        out.follow(child.stdout.take().expect("piped"));
+        err.follow(child.stderr.take().expect("piped"));
+        let code = eventually("the process's end", async || child.try_wait().expect("a child")).await;
+        eventually("the end of its output", async || (out.ended() && err.ended()).then_some(()))
+            .await;
+        Exited { code: code.code(), stdout: out.text(), stderr: err.text() }
+    }
+}
+
+/// A process that ended.
+#[derive(Clone, Debug)]
+pub struct Exited {
+    /// Its exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+}
+
+/// A running process.
+pub struct Modegate {
+    child: Child,
+    lines: Lines,
+    errors: Lines,
+    file: PathBuf,
+    dir: Arc<TempDir>,
+    listeners: Vec<(String, Address)>,
+    admin: Address,
+}
+
+impl Modegate {
+    /// Starts a process with this configuration; see [`Start::new`].
+    pub async fn start(config: &str) -> Modegate {
+        Start::new(config).run().await
+    }
+
+    async fn await_listeners(&mut self) {
+        let (lines, errors) = (self.lines.clone(), self.errors.clone());
+        let child = &mut self.child;
+        let (listeners, admin) = eventually("the listeners", async || {
+            let text = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
+            let logged = lines.parsed();
+            let said = |message: &str| {
+                let of = |line: &&Value| line["message"] == message;
+                logged.iter().filter(of).cloned().collect::<Vec<_>>()
+            };
+            if let Some(code) = child.try_wait().expect("a child") {
+                panic!("it ended with {code}: {}{}", lines.text(), errors.text());
+            }
+            // The admin listener is announced last.
+            let admin = Address::parse(&text(said("admin listening").first()?, "address"));
+            let listeners = said("listening").iter().map(|line| {
+                (text(line, "leg"), Address::parse(&text(line, "address")))
+            });
+            Some((listeners.collect(), admin))
+        })
+        .await;
+        (self.listeners, self.admin) = (listeners, admin);
+    }
+
+    /// The address of the first listener of the frontend leg.
+    pub fn frontend(&self) -> &Address {
+        self.leg("frontend", 0)
+    }
+
+    /// The address of the first listener of the bridge leg.
+    pub fn bridge(&self) -> &Address {
+        self.leg("bridge", 0)
+    }
+
+    /// The address of the first listener of the runtime leg.
+    pub fn runtime(&self) -> &Address {
+        self.leg("runtime", 0)
+    }
+
+    /// The address of a listener of a leg, in the order of the configuration.
+    pub fn leg(&self, leg: &str, at: usize) -> &Address {
+        let of = |(name, _): &&(String, Address)| name == leg;
+        &self.listeners.iter().filter(of).nth(at).expect("a listener of the leg").1
+    }
+
+    /// The admin listener's address.
+    pub fn admin(&self) -> &Address {
+        &self.admin
+    }
+
+    /// The test's directory.
+    pub fn dir(&self) -> &Arc<TempDir> {
+        &self.dir
+    }
+
+    /// The configuration's file.
+    pub fn file(&self) -> &std::path::Path {
+        &self.file
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// One request to the frontend leg, on a connection of its own.
+    pub async fn post(&self, target: &str, body: impl Into<Vec<u8>>) -> Response {
+        Client::once(self.frontend(), Request::post(target, body)).await
+    }
+
+    /// Every line of its log so far.
+    pub fn logs(&self) -> Vec<String> {
+        self.lines.all()
+    }
+
+    /// What it wrote to standard error so far.
+    pub fn stderr(&self) -> String {
+        self.errors.text()
+    }
+
+    /// Every access line so far.
+    pub fn access_lines(&self) -> Vec<Value> {
+        self.lines.parsed().into_iter().filter(|line| line["target"] == "access").collect()
+    }
+
+    /// Waits for this many access lines; more are a fault.
+    pub async fn access(&self, lines: usize) -> Vec<Value> {
+        let found = eventually("access lines", async || {
+            Some(self.access_lines()).filter(|found| found.len() >= lines)
+        })
+        .await;
+        assert_eq!(found.len(), lines, "{found:#?}");
+        found
+    }
+
+    /// Waits for a log line with this message.
+    pub async fn logged(&self, message: &str) -> Value {
+        eventually(&format!("a log line {message:?}"), async || {
+            self.lines.parsed().into_iter().find(|line| line["message"] == message)
+        })
+        .await
+    }
+
+    /// Sends a signal: `TERM`, `INT`, `HUP`, `QUIT`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(pid).status();
+        assert!(sent.expect("kill runs").success(), "SIG{name} not sent");
+    }
+
+    /// Waits for its end; gives the exit code.
+    pub async fn exited(&mut self, deadline: Duration) -> Option<i32> {
+        let child = &mut self.child;
+        let code = eventually_within(deadline, "the process's end", async || {
+            child.try_wait().expect("a child")
+        })
+        .await;
+        code.code()
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_none()
+    }
+
+    /// Sends SIGTERM and waits for the exit code.
+    pub async fn terminate(&mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.exited(DEADLINE).await
+    }
+
+    /// Memory in use, in KiB: `VmRSS` of the process.
+    pub fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the process's status");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+    }
+}
+
+impl Drop for Modegate {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let tail = self.lines.all();
+            let tail = &tail[tail.len().saturating_sub(30)..];
+            eprintln!("--- the process's log\n{}\n{}", tail.join("\n"), self.errors.text());
+        }
+    }
+}
+
+/// Lines that a thread reads from a pipe.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<(Vec<String>, Ended)>>);
+
+#[derive(Default, PartialEq, Eq)]
+enum Ended {
+    #[default]
+    No,
+    Yes,
+}
+
+impl Lines {
+    fn follow(&self, pipe: impl Read + Send + 'static) {
+        let lines = self.0.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).into_owned();
+                lines.lock().expect("no panic").0.push(line);
+            }
+            lines.lock().expect("no panic").1 = Ended::Yes;
+        });
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().expect("no panic").0.clone()
+    }
+
+    fn text(&self) -> String {
+        self.all().join("\n")
+    }
+
+    fn ended(&self) -> bool {
+        self.0.lock().expect("no panic").1 == Ended::Yes
+    }
+
+    fn parsed(&self) -> Vec<Value> {
+        let all = self.all();
+        all.iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+}

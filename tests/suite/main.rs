@@ -1,0 +1,11 @@
+//! The black-box suite: the real binary on port 0, between raw clients and scripted origins.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its harness too"
+)]
+
+mod harness;
+mod smoke;
