@@ -4,7 +4,7 @@
 .PHONY: run test release bench fmt lint docs deny tools test-tools
 
 run: tools
-	cargo run --locked --quiet -- demo
+	cargo run --locked -- demo
 
 test: tools test-tools
 	cargo test --locked --workspace

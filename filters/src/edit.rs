@@ -10,7 +10,9 @@ use crate::scan::Member;
 /// A span of the body and the bytes that take its place: none removes it, an empty span inserts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
+    /// Offsets in the whole body.
     pub span: Range<usize>,
+    /// What takes the span's place.
     pub with: Bytes,
 }
 

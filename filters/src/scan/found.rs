@@ -8,18 +8,26 @@ use super::wanted::Slot;
 /// The JSON type of a value, told by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// `null`.
     Null,
+    /// `true`.
     True,
+    /// `false`.
     False,
+    /// A number.
     Number,
+    /// A string.
     String,
+    /// An array.
     Array,
+    /// An object.
     Object,
 }
 
 /// A wanted member's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value {
+    /// Its JSON type.
     pub kind: Kind,
     /// Offsets in the whole body; a string's quotes are inside.
     pub span: Range<usize>,

@@ -9,7 +9,7 @@ use super::number::{Part, Step};
 use super::runs::{is_blank, past_blanks, past_digits};
 use super::strings;
 use super::wanted::Wanted;
-use super::watch::Watch;
+use super::watch::{Key, Watch};
 
 const UNEXPECTED: &str = "unexpected byte";
 const MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
@@ -24,10 +24,14 @@ pub struct Scanner<'w> {
     watch: Watch<'w>,
     /// Whether the innermost container is an object that may hold a wanted member.
     watched: bool,
-    /// The offset of the string being read.
-    string: usize,
+    /// Whether the value that comes, or is being read, is a wanted member's.
+    noted: bool,
+    /// The key being read, or the last one.
+    key: Key,
     /// Where the key being read begins or goes on in this chunk.
     key_from: usize,
+    /// The last comma between two members.
+    comma: Option<usize>,
     /// Bytes in the chunks before this one.
     before: usize,
     malformed: Option<Malformed>,
@@ -64,6 +68,7 @@ enum Role {
 }
 
 impl<'w> Scanner<'w> {
+    /// A scan for these members, at the body's first byte.
     #[must_use]
     pub fn new(wanted: &'w Wanted) -> Self {
         Self {
@@ -72,8 +77,10 @@ impl<'w> Scanner<'w> {
             outer: Outer::new(),
             watch: Watch::new(wanted),
             watched: false,
-            string: 0,
+            noted: false,
+            key: Key::default(),
             key_from: 0,
+            comma: None,
             before: 0,
             malformed: None,
         }
@@ -181,7 +188,10 @@ impl<'w> Scanner<'w> {
             (State::FirstElement, _) => return self.value(byte, at),
             (State::FirstKey, b'}') => self.close(at),
             (State::FirstKey | State::Key, b'"') => {
-                self.string = self.before + at;
+                self.key = Key {
+                    at: self.before + at,
+                    comma: self.comma,
+                };
                 State::Text(Role::Key)
             }
             (State::Colon, b':') => State::Value,
@@ -231,17 +241,19 @@ impl<'w> Scanner<'w> {
         if self.nesting.depth() == 0 {
             self.watch.found.root = kind;
         }
-        if self.watched {
+        if self.noted {
             self.watch.value(kind, self.before + at);
         }
         match kind {
             Kind::Object => {
                 self.nesting.open(Container::Object, &mut self.outer);
                 self.watched = self.watch.enter(self.nesting.depth(), self.watched);
+                self.comma = None;
             }
             Kind::Array => {
                 self.nesting.open(Container::Array, &mut self.outer);
                 self.watched = false;
+                self.noted = false;
             }
             _ => {}
         }
@@ -257,18 +269,19 @@ impl<'w> Scanner<'w> {
     }
 
     fn comma(&mut self, at: usize) -> State {
-        if self.watched {
-            self.watch.comma(self.before + at);
-        }
         match self.nesting.innermost() {
             Container::Array => State::Value,
-            Container::Object => State::Key,
+            Container::Object => {
+                self.comma = Some(self.before + at);
+                State::Key
+            }
         }
     }
 
     fn close(&mut self, at: usize) -> State {
         self.nesting.close(&mut self.outer);
         self.watched = self.watch.leave(self.nesting.depth());
+        self.noted = self.watched;
         self.value_end(at + 1);
         State::Next
     }
@@ -276,9 +289,7 @@ impl<'w> Scanner<'w> {
     fn string_end(&mut self, role: Role, chunk: &[u8], at: usize) {
         match role {
             Role::Key => {
-                if self.watched {
-                    self.watch.key(self.string, chunk.get(self.key_from..at).unwrap_or(&[]));
-                }
+                self.noted = self.watched && self.watch.key(self.key, chunk.get(self.key_from..at).unwrap_or(&[]));
                 self.state = State::Colon;
             }
             Role::Value => self.value_end(at + 1),
@@ -286,7 +297,7 @@ impl<'w> Scanner<'w> {
     }
 
     fn value_end(&mut self, end: usize) {
-        if self.watched {
+        if self.noted {
             self.watch.value_end(self.before + end);
         }
         self.state = State::Next;

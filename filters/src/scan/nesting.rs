@@ -34,7 +34,7 @@ impl Nesting {
 
     #[inline]
     pub(super) fn open(&mut self, container: Container, outer: &mut Outer) {
-        if self.depth.is_multiple_of(64) {
+        if self.depth.is_multiple_of(64) && self.depth > 0 {
             outer.push(self.inner);
         }
         self.inner = self.inner << 1 | u64::from(container == Container::Object);

@@ -63,20 +63,38 @@ impl Part {
     }
 }
 
-/// The end of the number that begins at `at`, if it is well-formed and something follows it in `bytes`.
+/// The end of the number that begins with the byte `first` at `at`, if it is well-formed and something follows it in
+/// `bytes`.
 #[inline]
-pub(super) fn skip(bytes: &[u8], at: usize) -> Option<usize> {
-    let mut at = at + usize::from(bytes.get(at) == Some(&b'-'));
-    at = match bytes.get(at)? {
-        b'0' => at + 1,
-        _ => some_digits(bytes, at)?,
+pub(super) fn skip(bytes: &[u8], at: usize, first: u8) -> Option<usize> {
+    let end = match first {
+        b'-' => integer(bytes, at + 1, *bytes.get(at + 1)?)?,
+        _ => integer(bytes, at, first)?,
     };
+    match bytes.get(end)? {
+        b'.' | b'e' | b'E' => fraction(bytes, end),
+        _ => Some(end),
+    }
+}
+
+#[inline]
+fn integer(bytes: &[u8], at: usize, first: u8) -> Option<usize> {
+    match first {
+        b'0' => Some(at + 1),
+        b'1'..=b'9' => Some(past_digits(bytes, at + 1)),
+        _ => None,
+    }
+}
+
+fn fraction(bytes: &[u8], mut at: usize) -> Option<usize> {
     if *bytes.get(at)? == b'.' {
         at = some_digits(bytes, at + 1)?;
     }
     if let b'e' | b'E' = bytes.get(at)? {
-        let sign = usize::from(matches!(bytes.get(at + 1)?, b'+' | b'-'));
-        at = some_digits(bytes, at + 1 + sign)?;
+        at = match bytes.get(at + 1)? {
+            b'+' | b'-' => some_digits(bytes, at + 2)?,
+            _ => some_digits(bytes, at + 1)?,
+        };
     }
     bytes.get(at).map(|_| at)
 }

@@ -7,19 +7,29 @@ use crate::text;
 pub enum Slot {
     /// The contract member. Besides its last value, every occurrence is listed in [`super::Found::contract`].
     Contract,
+    /// The message's text.
     Text,
+    /// The room.
     Room,
+    /// JSON-RPC's `method`.
     Method,
+    /// JSON-RPC's `id`.
     Id,
-    Jsonrpc,
+    /// JSON-RPC's `params`, whole.
     Params,
-    Messages,
+    /// `user` of the `/v1` routes.
     User,
+    /// `metadata.conversation_id` of the `/v1` routes.
     ConversationId,
+    /// `metadata.conversationId` of the `/v1` routes.
     ConversationIdCamel,
+    /// `metadata.user_id` of the `/v1` routes.
     UserId,
+    /// The contract value's `mode`.
     Mode,
+    /// The contract value's `profile`.
     Profile,
+    /// The contract value's `reason`.
     Reason,
 }
 

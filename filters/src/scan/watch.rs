@@ -1,5 +1,5 @@
 //! Writes down what the machine reads in the objects that may hold a wanted member: the root and its wanted containers.
-//! It knows nothing of the grammar; the machine calls it at keys, values and commas of those objects only.
+//! It knows nothing of the grammar; the machine calls it at the keys and values of those objects only.
 
 use super::found::{Found, Kind, Member, Value};
 use super::wanted::{Hit, Names, Slot, Wanted};
@@ -16,16 +16,23 @@ pub(super) struct Watch<'w> {
     held: Vec<u8>,
 }
 
+/// Where a member begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Key {
+    /// The offset of its opening quote.
+    pub(super) at: usize,
+    /// The offset of the comma before it.
+    pub(super) comma: Option<usize>,
+}
+
 /// Where we are in one watched object.
 #[derive(Debug)]
 struct Level<'w> {
     names: &'w Names,
     hit: Hit,
-    key: usize,
+    key: Key,
     kind: Kind,
     value: usize,
-    /// The last comma of this object.
-    comma: usize,
     /// Whether all members before the current one were contract members.
     leading: bool,
 }
@@ -35,10 +42,9 @@ impl<'w> Level<'w> {
         Self {
             names,
             hit: Hit::default(),
-            key: 0,
+            key: Key::default(),
             kind: Kind::Null,
             value: 0,
-            comma: 0,
             leading: true,
         }
     }
@@ -81,7 +87,9 @@ impl<'w> Watch<'w> {
         if depth > self.levels.len() {
             return false;
         }
-        self.open = self.open.min(depth);
+        if self.open > depth {
+            self.open = depth;
+        }
         self.open == depth
     }
 
@@ -96,29 +104,37 @@ impl<'w> Watch<'w> {
         self.held.extend(part.iter().take(room));
     }
 
-    /// A key ended; `rest` is what of it stands in this chunk, `key` the offset of its opening quote.
+    /// A key ended; `rest` is what of it stands in this chunk. Answers whether its value is to be noted.
     #[inline]
-    pub(super) fn key(&mut self, key: usize, rest: &[u8]) {
+    pub(super) fn key(&mut self, key: Key, rest: &[u8]) -> bool {
         if self.held.is_empty() {
-            self.recognise(key, rest);
-        } else {
-            self.hold(rest);
-            let held = std::mem::take(&mut self.held);
-            self.recognise(key, &held);
+            return self.recognise(key, rest);
         }
+        self.hold(rest);
+        let held = std::mem::take(&mut self.held);
+        self.recognise(key, &held)
     }
 
     #[inline]
-    fn recognise(&mut self, key: usize, raw: &[u8]) {
-        let Some(level) = self.current() else {
-            return;
+    fn recognise(&mut self, key: Key, raw: &[u8]) -> bool {
+        let Some(level) = self.levels.get_mut(self.open.wrapping_sub(1)) else {
+            return false;
         };
+        let hit = level.names.find(raw);
+        if level.leading && key.comma.is_some() {
+            level.leading = level.hit.slot == Some(Slot::Contract);
+            if level.leading
+                && let Some(member) = self.found.contract.last_mut()
+            {
+                member.comma = key.comma;
+            }
+        }
+        level.hit = hit;
         level.key = key;
-        level.hit = level.names.find(raw);
-        let container = level.hit.container;
-        if let Some(container) = container {
+        if let Some(container) = hit.container {
             self.forget(container);
         }
+        hit.slot.is_some()
     }
 
     /// A value begins.
@@ -138,23 +154,6 @@ impl<'w> Watch<'w> {
         }
     }
 
-    /// A comma between two members.
-    #[inline]
-    pub(super) fn comma(&mut self, at: usize) {
-        let Some(level) = self.levels.get_mut(self.open.wrapping_sub(1)) else {
-            return;
-        };
-        level.comma = at;
-        if level.leading {
-            level.leading = level.hit.slot == Some(Slot::Contract);
-            if level.leading
-                && let Some(member) = self.found.contract.last_mut()
-            {
-                member.comma = Some(at);
-            }
-        }
-    }
-
     fn record(&mut self, slot: Slot, end: usize) {
         let Some(level) = self.levels.get(self.open.wrapping_sub(1)) else {
             return;
@@ -162,9 +161,9 @@ impl<'w> Watch<'w> {
         let (kind, span) = (level.kind, level.value..end);
         if slot == Slot::Contract {
             let member = Member {
-                key: level.key,
+                key: level.key.at,
                 value: span.clone(),
-                comma: (!level.leading).then_some(level.comma),
+                comma: level.key.comma.filter(|_| !level.leading),
             };
             self.found.contract.push(member);
         }

@@ -4,7 +4,9 @@
 use super::{Role, Scanner, State};
 use crate::scan::found::Kind;
 use crate::scan::nesting::Container;
-use crate::scan::{number, runs, strings};
+use crate::scan::runs::past_blanks;
+use crate::scan::watch::Key;
+use crate::scan::{number, strings};
 
 /// What the tokens just read call for.
 enum Then {
@@ -32,27 +34,31 @@ impl Scanner<'_> {
     }
 
     fn run(&mut self, chunk: &[u8], mut at: usize, mut then: Then) -> usize {
+        // In locals the compiler keeps them in registers.
+        let before = self.before;
         let mut nesting = self.nesting;
         let mut watched = self.watched;
-        let before = self.before;
+        let mut noted = self.noted;
+        let mut comma = self.comma;
         self.state = 'tokens: loop {
             if let Then::Key = then {
-                at = runs::past_blanks(chunk, at);
+                at = past_blanks(chunk, at);
                 if chunk.get(at) != Some(&b'"') {
                     break 'tokens State::Key;
                 }
+                let key = Key {
+                    at: before + at,
+                    comma,
+                };
                 let end = strings::skip(chunk, at + 1);
                 if chunk.get(end) != Some(&b'"') {
-                    self.string = before + at;
+                    self.key = key;
                     self.key_from = at + 1;
                     at = end;
                     break 'tokens State::Text(Role::Key);
                 }
-                if watched {
-                    let key = chunk.get(at + 1..end).unwrap_or(&[]);
-                    self.watch.key(before + at, key);
-                }
-                at = runs::past_blanks(chunk, end + 1);
+                noted = watched && self.watch.key(key, chunk.get(at + 1..end).unwrap_or(&[]));
+                at = past_blanks(chunk, end + 1);
                 if chunk.get(at) != Some(&b':') {
                     break 'tokens State::Colon;
                 }
@@ -60,106 +66,99 @@ impl Scanner<'_> {
                 then = Then::Value;
             }
             if let Then::Value = then {
-                at = runs::past_blanks(chunk, at);
+                at = past_blanks(chunk, at);
                 let Some(&byte) = chunk.get(at) else {
                     break 'tokens State::Value;
                 };
-                let end = match byte {
+                let start = at;
+                let kind = match byte {
                     b'"' => {
-                        if watched {
-                            self.watch.value(Kind::String, before + at);
-                        }
                         at = strings::skip(chunk, at + 1);
                         if chunk.get(at) != Some(&b'"') {
+                            if noted {
+                                self.watch.value(Kind::String, before + start);
+                            }
                             break 'tokens State::Text(Role::Value);
                         }
-                        at + 1
+                        at += 1;
+                        Kind::String
                     }
                     b'-' | b'0'..=b'9' => {
-                        let Some(end) = number::skip(chunk, at) else {
+                        let Some(end) = number::skip(chunk, at, byte) else {
                             break 'tokens State::Value;
                         };
-                        if watched {
-                            self.watch.value(Kind::Number, before + at);
-                        }
-                        end
+                        at = end;
+                        Kind::Number
+                    }
+                    b'[' if chunk.get(at + 1) == Some(&b']') => {
+                        at += 2;
+                        Kind::Array
+                    }
+                    b'{' if chunk.get(at + 1) == Some(&b'}') => {
+                        at += 2;
+                        Kind::Object
                     }
                     b'[' => {
-                        if watched {
+                        if noted {
                             self.watch.value(Kind::Array, before + at);
                         }
+                        noted = false;
                         watched = false;
                         nesting.open(Container::Array, &mut self.outer);
-                        while chunk.get(at + 1) == Some(&b'[') {
-                            at += 1;
-                            nesting.open(Container::Array, &mut self.outer);
+                        at += 1;
+                        if !follows(chunk, at, |byte| byte != b']') {
+                            break 'tokens State::FirstElement;
                         }
-                        at = runs::past_blanks(chunk, at + 1);
-                        match chunk.get(at) {
-                            Some(b']') => {
-                                nesting.close(&mut self.outer);
-                                watched = self.watch.leave(nesting.depth());
-                                at + 1
-                            }
-                            Some(_) => continue 'tokens,
-                            None => break 'tokens State::FirstElement,
-                        }
+                        continue 'tokens;
                     }
                     b'{' => {
-                        if watched {
+                        if noted {
                             self.watch.value(Kind::Object, before + at);
                         }
                         nesting.open(Container::Object, &mut self.outer);
                         watched = self.watch.enter(nesting.depth(), watched);
-                        at = runs::past_blanks(chunk, at + 1);
-                        match chunk.get(at) {
-                            Some(b'}') => {
-                                nesting.close(&mut self.outer);
-                                watched = self.watch.leave(nesting.depth());
-                                at + 1
-                            }
-                            Some(b'"') => {
-                                then = Then::Key;
-                                continue 'tokens;
-                            }
-                            _ => break 'tokens State::FirstKey,
+                        comma = None;
+                        at += 1;
+                        if !follows(chunk, at, |byte| byte == b'"') {
+                            break 'tokens State::FirstKey;
                         }
+                        then = Then::Key;
+                        continue 'tokens;
                     }
-                    _ => {
-                        let Some((kind, length)) = word(chunk, at) else {
-                            break 'tokens State::Value;
-                        };
-                        if watched {
-                            self.watch.value(kind, before + at);
-                        }
-                        at + length
+                    b't' if word(chunk, at) == Some(b"true") => {
+                        at += 4;
+                        Kind::True
                     }
+                    b'n' if word(chunk, at) == Some(b"null") => {
+                        at += 4;
+                        Kind::Null
+                    }
+                    b'f' if word(chunk, at + 1) == Some(b"alse") => {
+                        at += 5;
+                        Kind::False
+                    }
+                    _ => break 'tokens State::Value,
                 };
-                if watched {
-                    self.watch.value_end(before + end);
+                if noted {
+                    self.watch.value(kind, before + start);
+                    self.watch.value_end(before + at);
                 }
-                at = end;
             }
             then = 'next: loop {
-                at = runs::past_blanks(chunk, at);
-                let innermost = nesting.innermost();
-                match chunk.get(at) {
-                    Some(b',') if innermost == Container::Array => {
+                at = past_blanks(chunk, at);
+                match (chunk.get(at), nesting.innermost()) {
+                    (Some(b','), Container::Array) => {
                         at += 1;
                         break 'next Then::Value;
                     }
-                    Some(b',') => {
-                        if watched {
-                            self.watch.comma(before + at);
-                        }
+                    (Some(b','), Container::Object) => {
+                        comma = Some(before + at);
                         at += 1;
                         break 'next Then::Key;
                     }
-                    Some(b']') if innermost == Container::Array => {}
-                    Some(b'}') if innermost == Container::Object => {}
+                    (Some(b']'), Container::Array) | (Some(b'}'), Container::Object) => at += 1,
                     _ => break 'tokens State::Next,
                 }
-                at += 1;
                 nesting.close(&mut self.outer);
                 watched = self.watch.leave(nesting.depth());
                 if watched {
@@ -170,26 +169,23 @@ impl Scanner<'_> {
                 }
             };
         };
-        self.watched = watched;
         self.nesting = nesting;
+        self.watched = watched;
+        self.noted = noted;
+        self.comma = comma;
         at
     }
 }
 
 /// Whether the next byte that is no blank is there and is such a one.
+#[inline]
 fn follows(chunk: &[u8], at: usize, such: impl Fn(u8) -> bool) -> bool {
-    let next = chunk.get(runs::past_blanks(chunk, at));
+    let next = chunk.get(past_blanks(chunk, at));
     next.is_some_and(|byte| such(*byte))
 }
 
-/// The literal name at `at`, and how long it is.
+/// The four bytes at `at`.
 #[inline]
-fn word(chunk: &[u8], at: usize) -> Option<(Kind, usize)> {
-    let first = chunk.get(at..).and_then(<[u8]>::first_chunk::<4>)?;
-    match first {
-        b"true" => Some((Kind::True, 4)),
-        b"null" => Some((Kind::Null, 4)),
-        b"fals" if chunk.get(at + 4) == Some(&b'e') => Some((Kind::False, 5)),
-        _ => None,
-    }
+fn word(chunk: &[u8], at: usize) -> Option<&[u8; 4]> {
+    chunk.get(at..).and_then(<[u8]>::first_chunk)
 }
