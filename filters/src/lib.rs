@@ -14,4 +14,5 @@ pub mod room;
 pub mod route;
 pub mod scan;
 pub mod tags;
+pub mod target;
 pub mod text;

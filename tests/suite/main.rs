@@ -7,5 +7,8 @@
     reason = "a test fails by panicking, in its harness too"
 )]
 
+mod explain_differentials;
+mod explain_oracle;
+mod explain_routing;
 mod harness;
 mod smoke;

@@ -10,6 +10,8 @@ async fn a_message_passes() {
     assert_eq!((response.status, response.text().as_str()), (200, r#"{"text":"hi"}"#));
     let lines = modegate.access(1).await;
     assert_eq!(lines[0]["route"], "/api/chat");
-    modegate.counted("modegate_requests_total", &[("leg", "frontend"), ("outcome", "ok")], 1.0).await;
+    modegate
+        .counted("modegate_requests_total", &[("leg", "frontend"), ("outcome", "ok")], 1.0)
+        .await;
     assert_eq!(modegate.flags().await["flags"]["contract"]["value"], false);
 }

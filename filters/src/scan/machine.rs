@@ -188,10 +188,7 @@ impl<'w> Scanner<'w> {
             (State::FirstElement, _) => return self.value(byte, at),
             (State::FirstKey, b'}') => self.close(at),
             (State::FirstKey | State::Key, b'"') => {
-                self.key = Key {
-                    at: self.before + at,
-                    comma: self.comma,
-                };
+                self.key = Key { at: self.before + at, comma: self.comma };
                 State::Text(Role::Key)
             }
             (State::Colon, b':') => State::Value,
@@ -289,7 +286,8 @@ impl<'w> Scanner<'w> {
     fn string_end(&mut self, role: Role, chunk: &[u8], at: usize) {
         match role {
             Role::Key => {
-                self.noted = self.watched && self.watch.key(self.key, chunk.get(self.key_from..at).unwrap_or(&[]));
+                self.noted = self.watched
+                    && self.watch.key(self.key, chunk.get(self.key_from..at).unwrap_or(&[]));
                 self.state = State::Colon;
             }
             Role::Value => self.value_end(at + 1),

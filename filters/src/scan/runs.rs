@@ -12,10 +12,13 @@ pub(super) fn is_blank(byte: u8) -> bool {
 /// The first position from `at` on that is not a blank.
 #[inline]
 pub(super) fn past_blanks(bytes: &[u8], at: usize) -> usize {
-    match bytes.get(at) {
-        Some(byte) if *byte <= b' ' => past(bytes, at, blanks_in_lane, is_blank),
-        _ => at,
+    if !bytes.get(at).is_some_and(|byte| is_blank(*byte)) {
+        return at;
     }
+    if !bytes.get(at + 1).is_some_and(|byte| is_blank(*byte)) {
+        return at + 1;
+    }
+    past(bytes, at + 2, blanks_in_lane, is_blank)
 }
 
 /// The first position from `at` on that is not a digit.

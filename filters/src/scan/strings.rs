@@ -164,6 +164,16 @@ static AFTER_BACKSLASH: [u8; 256] = {
     table
 };
 
+static IS_DIGIT: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_hexdigit();
+        byte += 1;
+    }
+    table
+};
+
 #[inline]
 fn is_whole_escape(bytes: &[u8], backslash: usize) -> bool {
     let Some(byte) = bytes.get(backslash + 1) else {
@@ -171,10 +181,11 @@ fn is_whole_escape(bytes: &[u8], backslash: usize) -> bool {
     };
     match AFTER_BACKSLASH[usize::from(*byte)] {
         SIMPLE => true,
-        UNIT => bytes
-            .get(backslash + 2..)
-            .and_then(<[u8]>::first_chunk::<4>)
-            .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)),
+        UNIT => {
+            bytes.get(backslash + 2..).and_then(<[u8]>::first_chunk::<4>).is_some_and(|digits| {
+                digits.iter().fold(true, |all, digit| all & IS_DIGIT[usize::from(*digit)])
+            })
+        }
         _ => false,
     }
 }

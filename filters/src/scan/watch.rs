@@ -130,6 +130,9 @@ impl<'w> Watch<'w> {
             }
         }
         level.hit = hit;
+        if hit == Hit::default() {
+            return false;
+        }
         level.key = key;
         if let Some(container) = hit.container {
             self.forget(container);

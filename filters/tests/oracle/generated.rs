@@ -23,7 +23,9 @@ pub fn runner(cases: u32) -> TestRunner {
             RngSeed::Random => RngSeed::Fixed(20_26),
             fixed => fixed,
         },
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/oracle/regressions.txt"))),
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
+            "tests/oracle/regressions.txt",
+        ))),
         ..asked
     })
 }
@@ -33,7 +35,7 @@ fn generated_bodies_are_read_as_node_reads_them() {
     let node = RefCell::new(Node::start());
     let sidecars = SETTINGS.map(Sidecar::new);
     let cases = (prop_oneof![2 => whole(), 3 => changed()], any::<Index>(), any::<Index>());
-    runner(6000)
+    runner(10_000)
         .run(&cases, |(body, door, sidecar)| {
             let (door, sidecar) = (door.get(&DOORS), sidecar.get(&sidecars));
             sidecar.check(&mut node.borrow_mut(), *door, &body).map_err(TestCaseError::fail)
@@ -47,7 +49,8 @@ fn whole() -> Bodies {
         let start: &[u8] = br#"{"method":"m","id":1,"params":"#;
         [start, &first, b",\"par\\u0061ms\"", &blanks, b":", &last, b"}"].concat()
     });
-    let once = message().prop_map(|params| [br#"{"id":"i","params":"#, &params[..], br#","method":"m"}"#].concat());
+    let once = message()
+        .prop_map(|params| [br#"{"id":"i","params":"#, &params[..], br#","method":"m"}"#].concat());
     let marks = select(&["", "", "", "", "", "", "\u{feff}", "\u{feff}\u{feff}", "\u{feff} "][..]);
     (marks, prop_oneof![2 => message(), 1 => once, 1 => request])
         .prop_map(|(marks, body)| [marks.as_bytes(), &body].concat())
@@ -87,9 +90,11 @@ fn value() -> Bodies {
     ];
     let leaf = select(LEAVES).prop_map(<[u8]>::to_vec);
     leaf.prop_recursive(2, 12, 4, |inner| {
-        let list = vec(inner.clone(), 0..3).prop_map(|values| [b"[", &values.join(&b',')[..], b"]"].concat());
+        let list = vec(inner.clone(), 0..3)
+            .prop_map(|values| [b"[", &values.join(&b',')[..], b"]"].concat());
         let object = vec((key(), inner), 0..4).prop_map(|members| {
-            let members: Vec<Vec<u8>> = members.iter().map(|(key, value)| [&key[..], b":", value].concat()).collect();
+            let members: Vec<Vec<u8>> =
+                members.iter().map(|(key, value)| [&key[..], b":", value].concat()).collect();
             [b"{", &members.join(&b',')[..], b"}"].concat()
         });
         prop_oneof![1 => list, 3 => object]
@@ -134,7 +139,9 @@ fn changed() -> Bodies {
                 let until = |end: Index| at + end.index(body.len() - at + 1);
                 match change {
                     Change::Put(piece) => drop(body.splice(at..at, piece)),
-                    Change::Instead(piece) => drop(body.splice(at..(at + 1).min(body.len()), piece)),
+                    Change::Instead(piece) => {
+                        drop(body.splice(at..(at + 1).min(body.len()), piece))
+                    }
                     Change::Drop => drop(body.splice(at..(at + 1).min(body.len()), [])),
                     Change::CutOff => body.truncate(at),
                     Change::Double(end) => {

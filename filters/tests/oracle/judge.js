@@ -9,12 +9,13 @@ const {
   holderOf, isObject, isRequest, own, placeOf, readAsApiServer, readAsCloudProxy, routeOf,
 } = require('./servers.js');
 
-async function judge({ leg, target, encoding, settings, verdict }, body) {
+async function judge(question, body) {
+  const { leg, method = 'POST', target, encodings = [], settings, verdict } = question;
   const wrong = [];
   const same = (what, ours, theirs) => {
     if (ours !== theirs) wrong.push(`${what}: ${JSON.stringify(ours)}, by Node ${JSON.stringify(theirs)}`);
   };
-  const route = routeOf(leg, target);
+  const route = routeOf(leg, method, target);
   same('dialect', verdict.dialect, route?.dialect ?? null);
   if (route === null) {
     same('action', verdict.action, 'pass');
@@ -24,7 +25,7 @@ async function judge({ leg, target, encoding, settings, verdict }, body) {
 
   const read = { E: readAsApiServer(body), U: await readAsCloudProxy(body) };
   const server = leg === 'bridge' ? read.U : read.E;
-  const refusal = refusalOf(leg, encoding, body, server, settings);
+  const refusal = refusalOf(leg, encodings, body, server, settings);
   if (refusal !== null) {
     // I5
     same('refusal', verdict.rejection?.reason ?? null, refusal);
@@ -92,8 +93,8 @@ async function judge({ leg, target, encoding, settings, verdict }, body) {
   return wrong;
 }
 
-function refusalOf(leg, encoding, body, server, { body_limit }) {
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return 'encoding';
+function refusalOf(leg, encodings, body, server, { body_limit }) {
+  if (encodings.some((encoding) => !/^(identity)?$/i.test(encoding))) return 'encoding';
   if (body.length > body_limit) return 'too_large';
   if (server.error) return 'not_json';
   if (!isObject(server.value)) return 'not_an_object';

@@ -15,7 +15,8 @@ struct Case {
     says: &'static str,
 }
 
-const TWO: &str = r#"{"a":1,"processing":{"mode":"fast"},"a":2,"processing":{"mode":"fast"},"b":3}"#;
+const TWO: &str =
+    r#"{"a":1,"processing":{"mode":"fast"},"a":2,"processing":{"mode":"fast"},"b":3}"#;
 const RPC: &str = r#"{"id":7,"method":"m","params":{"roomId":"r","processing":{"mode":"fast"}}}"#;
 
 #[rustfmt::skip]

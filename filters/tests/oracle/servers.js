@@ -52,7 +52,8 @@ const ROUTES = {
   runtime: [[/^\/bridge(?:\/stream)?$/, 'rpc']],
 };
 
-function routeOf(leg, target) {
+function routeOf(leg, method, target) {
+  if (method !== 'POST') return null;
   const path = pathname(target);
   for (const [pattern, dialect] of ROUTES[leg]) {
     const match = path === null ? null : pattern.exec(path);

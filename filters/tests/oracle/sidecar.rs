@@ -90,7 +90,8 @@ impl Sidecar {
         let verdict = inspect(&whole);
         let expected = spliced(body, &verdict)?;
         for size in sizes(body.len()) {
-            let chunks: Vec<Bytes> = body.chunks(size).map(|chunk| whole[0].slice_ref(chunk)).collect();
+            let chunks: Vec<Bytes> =
+                whole[0].chunks(size).map(|chunk| whole[0].slice_ref(chunk)).collect();
             if inspect(&chunks) != verdict {
                 return Err(format!("another verdict in chunks of {size}"));
             }

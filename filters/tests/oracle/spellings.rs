@@ -12,7 +12,10 @@ fn spellings(name: &str) -> Vec<String> {
         let upper = format!("\\u{:04X}", u32::from(character));
         let mut ways = vec![character.to_string(), lower, upper];
         ways.dedup();
-        all = all.iter().flat_map(|start| ways.iter().map(move |way| format!("{start}{way}"))).collect();
+        all = all
+            .iter()
+            .flat_map(|start| ways.iter().map(move |way| format!("{start}{way}")))
+            .collect();
     }
     all
 }
@@ -34,7 +37,8 @@ fn every_spelling_of_the_member() {
             sidecar.check(&mut node, MESSAGE, body.as_bytes()).expect("Node agrees");
         }
     }
-    let members: Vec<String> = spellings.iter().map(|key| format!(r#""{key}":{{"mode":"fast"}}"#)).collect();
+    let members: Vec<String> =
+        spellings.iter().map(|key| format!(r#""{key}":{{"mode":"fast"}}"#)).collect();
     let members = format!("{{{}}}", members.join(","));
     for sidecar in &sidecars {
         sidecar.check(&mut node, MESSAGE, members.as_bytes()).expect("Node agrees on all at once");
@@ -62,7 +66,8 @@ fn every_spelling_of_params_and_of_the_room() {
 fn spellings_together() {
     let mut node = Node::start();
     let sidecars = [STRIPS, REPLACES, APPLIES].map(Sidecar::new);
-    let (members, params, rooms) = (spellings("processing"), spellings("params"), spellings("roomId"));
+    let (members, params, rooms) =
+        (spellings("processing"), spellings("params"), spellings("roomId"));
     let modes = spellings("mode");
     // Steps prime to the lists' lengths meet every spelling of each.
     for step in 0..600 {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use modegate_filters::room;
-use modegate_filters::route::pathname;
+use modegate_filters::target::pathname;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -13,10 +13,15 @@ use serde_json::json;
 use crate::generated::runner;
 use crate::node::Node;
 
+/// Where `new URL` throws, no handler is reached, and ours may be anything; so it may for files, whose
+/// drives and hosts are read by rules of their own, as long as no route's path comes of it.
 fn compare(node: &mut Node, target: &str) -> Result<(), String> {
     let theirs = node.ask(&json!({ "op": "pathname", "target": target }), &[]);
     let ours = pathname(target);
-    if ours.as_deref() == theirs.as_str() {
+    let same = theirs.is_null() || Some(ours.as_ref()) == theirs.as_str();
+    let routed =
+        theirs.as_str().is_some_and(|path| path.starts_with("/api") || path.starts_with("/v1"));
+    if same || (target.starts_with("file:") && !routed) {
         return Ok(());
     }
     Err(format!("{target:?}: ours {ours:?}, Node's {theirs}"))
@@ -38,12 +43,15 @@ const TARGETS: &[&str] = &[
     "//h:80/a", "//h:x/a", "//[::1]/a", "//u@h/a", "//@/a", "//h\\a", "//h?a", "//h#a", "//%/a", "//a b/c", "//a^b/c", "//a|b/c", "//xn--a/b", "//1.2.3.999/b", "//0x/b", "//a%2eb/c", "/\\/a/b", "\\/a/b",
     "file:/a", "file:a", "file://h/a", "file:///c:/a/../..", "file:///c|/a", "/c:/../a", "/c|/../a", "data:text/html,x", "mailto:a", "about:blank", "blob:http://h/a", "javascript:a/../b", "x:/a/../b", "x://h/a/../b", "x:a", "x:", "x:?",
     "ftp://h/a", "wss://h/a", "wss:a", "a:80/b", "localhost:80/a", "?", "?a", "#", "#a", "..", "../a", "./a", ".", ";", ":", "/:", ":a", "1:a", "a+b:c/d", "%2e%2e/a", "/a/%2E%2E/b", "/a/.%2E", "/a//../b", "/a//..//b",
+    "///h/api/chat", "////h/api/chat", "/\\/h/api/chat", "/\\\\h/api/chat", "///h", "///", "////", "http:////h/api/chat", "http:\\\\h\\api\\chat", "///h:x/a", "///@/a", "/c:/../api/chat", "/c|/../api/chat", "/x/c:/../../api/chat",
+    "//h/c:/../api/chat", "http://h/c:/../api/chat", "/c:/%2e%2e/api/chat", "/C:\\..\\api\\chat", "//xn--a-/api/chat", "http://xn--a-/api/chat", "/\\xn--zn7cxn--/api/chat", "//u:p@xn--a-:80/api/chat",
 ];
 
 #[test]
 fn the_pathname_of_listed_targets() {
     let mut node = Node::start();
-    let faults: Vec<String> = TARGETS.iter().filter_map(|target| compare(&mut node, target).err()).collect();
+    let faults: Vec<String> =
+        TARGETS.iter().filter_map(|target| compare(&mut node, target).err()).collect();
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
@@ -58,9 +66,12 @@ fn the_pathname_of_generated_targets() {
     let visible = (0x21u8..0x7f).prop_map(|byte| char::from(byte).to_string());
     let part = prop_oneof![6 => select(PARTS).prop_map(str::to_owned), 1 => visible];
     let start = select(&["/", "/", "/", "//", "/\\", "http://", "", "/api/"][..]);
-    let target = (start, vec(part, 0..9)).prop_map(|(start, parts)| start.to_owned() + &parts.concat());
+    let target =
+        (start, vec(part, 0..9)).prop_map(|(start, parts)| start.to_owned() + &parts.concat());
     runner(6000)
-        .run(&target, |target| compare(&mut node.borrow_mut(), &target).map_err(TestCaseError::fail))
+        .run(&target, |target| {
+            compare(&mut node.borrow_mut(), &target).map_err(TestCaseError::fail)
+        })
         .unwrap_or_else(|failure| panic!("{failure}"));
 }
 

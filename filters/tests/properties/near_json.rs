@@ -90,18 +90,18 @@ pub fn soup() -> Bodies {
 /// A JSON object with any number of contract members among others, which `serde_json::Value` can read.
 pub fn message() -> Bodies {
     let contract = select(&["processing", "proces\\u0073ing", "\\u0070rocessin\\u0067"][..]);
-    let other = select(
-        &[
-            "a",
-            "text",
-            "Processing",
-            "process",
-            "\\u00e9",
-            "a long key that takes more than a lane",
-        ][..],
-    );
+    let other = [
+        "a",
+        "text",
+        "params",
+        "params",
+        "met\\u0061data",
+        "Processing",
+        "a key longer than a lane",
+    ];
+    let other = select(other.to_vec());
     let key = prop_oneof![contract, other].prop_map(|key| key.as_bytes().to_vec());
-    members(key, readable(), 0..8).boxed()
+    members(key, readable(), 0..9).boxed()
 }
 
 fn value() -> Bodies {

@@ -152,7 +152,9 @@ pub fn roots(file: Option<&Path>) -> Result<Arc<ClientConfig>, BadRoots> {
     match file {
         None => {
             // A machine without roots reaches no https upstream, and says so when it tries.
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().unwrap_or_default());
+            roots.add_parsable_certificates(
+                rustls_native_certs::load_native_certs().unwrap_or_default(),
+            );
         }
         Some(file) => {
             let bad =

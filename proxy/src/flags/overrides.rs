@@ -95,3 +95,68 @@ impl Overrides {
         self.0.iter().flatten().map(|set| set.expires).min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    fn until(seconds: u64) -> Override {
+        let expires = UNIX_EPOCH + Duration::from_secs(seconds);
+        Override { value: true, actor: "ann".to_owned(), reason: "a test".to_owned(), expires }
+    }
+
+    #[test]
+    fn actors_and_reasons_say_something_within_bounds() {
+        let (most, over) = ("ü".repeat(256), "ü".repeat(257));
+        let cases = [
+            ("a", true),
+            (" a ", true),
+            (&most, true),
+            (&over, false),
+            ("", false),
+            (" ", false),
+            ("\n\t", false),
+        ];
+        for (text, good) in cases {
+            assert_eq!(explained(text), good, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_expired_ends_and_nothing_else() {
+        let mut overrides = Overrides::default();
+        assert_eq!(overrides.next_expiry(), None);
+        for (flag, seconds) in [(Flag::Contract, 30), (Flag::Runtime, 10), (Flag::Kill, 20)] {
+            overrides.set(flag, Some(until(seconds)));
+        }
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let steps: [(u64, &[Flag], Option<u64>); 4] = [
+            (9, &[], Some(10)),
+            (10, &[Flag::Runtime], Some(20)),
+            (25, &[Flag::Kill], Some(30)),
+            (31, &[Flag::Contract], None),
+        ];
+        for (now, ended, next) in steps {
+            assert_eq!(overrides.expire(at(now)), ended, "at {now}");
+            assert_eq!(overrides.next_expiry(), next.map(at), "after {now}");
+        }
+        assert!(overrides.layer().is_empty());
+    }
+
+    #[test]
+    fn refusals_say_what_is_allowed() {
+        let cases = [
+            (Refusal::Unexplained, "actor and reason are needed, each of 1 to 256 characters"),
+            (
+                Refusal::Expiry(Duration::from_secs(14_400)),
+                "expires must be a duration of 1ms to 14400s",
+            ),
+            (Refusal::NotOverridden(Flag::CloudEnforced), "cloud_enforced has no override"),
+        ];
+        for (refusal, text) in cases {
+            assert_eq!(refusal.to_string(), text);
+        }
+    }
+}

@@ -220,3 +220,6 @@ impl Store {
         self.layers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,7 +46,8 @@ impl Metrics {
             let rest = line.strip_prefix(name);
             rest.is_some_and(|rest| rest.starts_with(['{', ' '])) && has(line)
         };
-        let value = |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok());
+        let value =
+            |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok());
         let series: Vec<&str> = self.text.lines().filter(of).collect();
         assert!(!series.is_empty(), "no series {name} with {labels:?}");
         series.into_iter().filter_map(value).sum()

@@ -69,7 +69,8 @@ impl Start {
             command.arg("--upgrade-socket").arg(self.dir.path().join("upgrade.sock"));
         }
         command.args(self.arguments.iter().map(|argument| argument.replace("{dir}", &dir)));
-        for flag in ["CONTRACT_ENABLED", "RUNTIME_ENABLED", "UI_ENABLED", "CLOUD_ENFORCED", "KILL"] {
+        for flag in ["CONTRACT_ENABLED", "RUNTIME_ENABLED", "UI_ENABLED", "CLOUD_ENFORCED", "KILL"]
+        {
             command.env_remove(format!("FAST_MODE_{flag}"));
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -103,7 +104,8 @@ impl Start {
         let (out, err) = (Lines::default(), Lines::default());
         out.follow(child.stdout.take().expect("piped"));
         err.follow(child.stderr.take().expect("piped"));
-        let code = eventually("the process's end", async || child.try_wait().expect("a child")).await;
+        let code =
+            eventually("the process's end", async || child.try_wait().expect("a child")).await;
         eventually("the end of its output", async || (out.ended() && err.ended()).then_some(()))
             .await;
         Exited { code: code.code(), stdout: out.text(), stderr: err.text() }
@@ -153,10 +155,9 @@ impl Modegate {
             }
             // The admin listener is announced last.
             let admin = Address::parse(&text(said("admin listening").first()?, "address"));
-            let listeners = said("listening").iter().map(|line| {
-                (text(line, "leg"), Address::parse(&text(line, "address")))
-            });
-            Some((listeners.collect(), admin))
+            let listener =
+                |line: &Value| (text(line, "leg"), Address::parse(&text(line, "address")));
+            Some((said("listening").iter().map(listener).collect(), admin))
         })
         .await;
         (self.listeners, self.admin) = (listeners, admin);

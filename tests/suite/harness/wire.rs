@@ -136,7 +136,10 @@ impl Wire {
     }
 
     /// Writes in a task of its own, so that an answer can be read meanwhile.
-    pub fn write_aside(&mut self, bytes: Vec<u8>) -> tokio::task::JoinHandle<WriteHalf<Box<dyn Io>>> {
+    pub fn write_aside(
+        &mut self,
+        bytes: Vec<u8>,
+    ) -> tokio::task::JoinHandle<WriteHalf<Box<dyn Io>>> {
         let mut writer = self.writer.take().expect("nothing else writes");
         tokio::spawn(async move {
             // The peer may well stop reading: what matters is what it answers.

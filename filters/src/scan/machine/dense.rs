@@ -3,7 +3,7 @@
 
 use super::{Role, Scanner, State};
 use crate::scan::found::Kind;
-use crate::scan::nesting::Container;
+use crate::scan::nesting::{Container, Nesting};
 use crate::scan::runs::past_blanks;
 use crate::scan::watch::Key;
 use crate::scan::{number, strings};
@@ -33,147 +33,200 @@ impl Scanner<'_> {
         self.run(chunk, at, then)
     }
 
-    fn run(&mut self, chunk: &[u8], mut at: usize, mut then: Then) -> usize {
-        // In locals the compiler keeps them in registers.
-        let before = self.before;
-        let mut nesting = self.nesting;
-        let mut watched = self.watched;
-        let mut noted = self.noted;
-        let mut comma = self.comma;
-        self.state = 'tokens: loop {
-            if let Then::Key = then {
-                at = past_blanks(chunk, at);
-                if chunk.get(at) != Some(&b'"') {
-                    break 'tokens State::Key;
-                }
-                let key = Key {
-                    at: before + at,
-                    comma,
-                };
-                let end = strings::skip(chunk, at + 1);
-                if chunk.get(end) != Some(&b'"') {
-                    self.key = key;
-                    self.key_from = at + 1;
-                    at = end;
-                    break 'tokens State::Text(Role::Key);
-                }
-                noted = watched && self.watch.key(key, chunk.get(at + 1..end).unwrap_or(&[]));
-                at = past_blanks(chunk, end + 1);
-                if chunk.get(at) != Some(&b':') {
-                    break 'tokens State::Colon;
-                }
-                at += 1;
-                then = Then::Value;
-            }
-            if let Then::Value = then {
-                at = past_blanks(chunk, at);
-                let Some(&byte) = chunk.get(at) else {
-                    break 'tokens State::Value;
-                };
-                let start = at;
-                let kind = match byte {
-                    b'"' => {
-                        at = strings::skip(chunk, at + 1);
-                        if chunk.get(at) != Some(&b'"') {
-                            if noted {
-                                self.watch.value(Kind::String, before + start);
-                            }
-                            break 'tokens State::Text(Role::Value);
-                        }
-                        at += 1;
-                        Kind::String
-                    }
-                    b'-' | b'0'..=b'9' => {
-                        let Some(end) = number::skip(chunk, at, byte) else {
-                            break 'tokens State::Value;
-                        };
-                        at = end;
-                        Kind::Number
-                    }
-                    b'[' if chunk.get(at + 1) == Some(&b']') => {
-                        at += 2;
-                        Kind::Array
-                    }
-                    b'{' if chunk.get(at + 1) == Some(&b'}') => {
-                        at += 2;
-                        Kind::Object
-                    }
-                    b'[' => {
-                        if noted {
-                            self.watch.value(Kind::Array, before + at);
-                        }
-                        noted = false;
-                        watched = false;
-                        nesting.open(Container::Array, &mut self.outer);
-                        at += 1;
-                        if !follows(chunk, at, |byte| byte != b']') {
-                            break 'tokens State::FirstElement;
-                        }
-                        continue 'tokens;
-                    }
-                    b'{' => {
-                        if noted {
-                            self.watch.value(Kind::Object, before + at);
-                        }
-                        nesting.open(Container::Object, &mut self.outer);
-                        watched = self.watch.enter(nesting.depth(), watched);
-                        comma = None;
-                        at += 1;
-                        if !follows(chunk, at, |byte| byte == b'"') {
-                            break 'tokens State::FirstKey;
-                        }
-                        then = Then::Key;
-                        continue 'tokens;
-                    }
-                    b't' if word(chunk, at) == Some(b"true") => {
-                        at += 4;
-                        Kind::True
-                    }
-                    b'n' if word(chunk, at) == Some(b"null") => {
-                        at += 4;
-                        Kind::Null
-                    }
-                    b'f' if word(chunk, at + 1) == Some(b"alse") => {
-                        at += 5;
-                        Kind::False
-                    }
-                    _ => break 'tokens State::Value,
-                };
-                if noted {
-                    self.watch.value(kind, before + start);
-                    self.watch.value_end(before + at);
-                }
-            }
-            then = 'next: loop {
-                at = past_blanks(chunk, at);
-                match (chunk.get(at), nesting.innermost()) {
-                    (Some(b','), Container::Array) => {
-                        at += 1;
-                        break 'next Then::Value;
-                    }
-                    (Some(b','), Container::Object) => {
-                        comma = Some(before + at);
-                        at += 1;
-                        break 'next Then::Key;
-                    }
-                    (Some(b']'), Container::Array) | (Some(b'}'), Container::Object) => at += 1,
-                    _ => break 'tokens State::Next,
-                }
-                nesting.close(&mut self.outer);
-                watched = self.watch.leave(nesting.depth());
-                if watched {
-                    self.watch.value_end(before + at);
-                }
-                if nesting.depth() == 0 {
-                    break 'tokens State::Next;
-                }
-            };
+    fn run(&mut self, chunk: &[u8], at: usize, mut then: Then) -> usize {
+        let mut here = Here {
+            chunk,
+            before: self.before,
+            at,
+            nesting: self.nesting,
+            watched: self.watched,
+            noted: self.noted,
+            comma: self.comma,
         };
-        self.nesting = nesting;
-        self.watched = watched;
-        self.noted = noted;
-        self.comma = comma;
-        at
+        let state = loop {
+            let read = match then {
+                Then::Key => self.dense_key(&mut here),
+                Then::Value => self.dense_value(&mut here),
+                Then::Next => self.dense_next(&mut here),
+            };
+            match read {
+                Ok(next) => then = next,
+                Err(state) => break state,
+            }
+        };
+        self.state = state;
+        self.nesting = here.nesting;
+        self.watched = here.watched;
+        self.noted = here.noted;
+        self.comma = here.comma;
+        here.at
+    }
+
+    /// A key and its colon.
+    #[inline(always)]
+    fn dense_key(&mut self, here: &mut Here<'_>) -> Result<Then, State> {
+        here.skip_blanks();
+        if here.byte() != Some(b'"') {
+            return Err(State::Key);
+        }
+        let key = Key { at: here.offset(), comma: here.comma };
+        let from = here.at + 1;
+        here.at = strings::skip(here.chunk, from);
+        if here.byte() != Some(b'"') {
+            self.key = key;
+            self.key_from = from;
+            return Err(State::Text(Role::Key));
+        }
+        let spelling = here.chunk.get(from..here.at).unwrap_or(&[]);
+        here.noted = here.watched && self.watch.key(key, spelling);
+        here.at += 1;
+        here.skip_blanks();
+        if here.byte() != Some(b':') {
+            return Err(State::Colon);
+        }
+        here.at += 1;
+        Ok(Then::Value)
+    }
+
+    /// A value, or how a container begins up to its first element or key.
+    #[inline(always)]
+    fn dense_value(&mut self, here: &mut Here<'_>) -> Result<Then, State> {
+        here.skip_blanks();
+        let byte = here.byte().ok_or(State::Value)?;
+        let start = here.offset();
+        let kind = match byte {
+            b'"' => {
+                here.at = strings::skip(here.chunk, here.at + 1);
+                if here.byte() != Some(b'"') {
+                    if here.noted {
+                        self.watch.value(Kind::String, start);
+                    }
+                    return Err(State::Text(Role::Value));
+                }
+                here.at += 1;
+                Kind::String
+            }
+            b'-' | b'0'..=b'9' => {
+                here.at = number::skip(here.chunk, here.at, byte).ok_or(State::Value)?;
+                Kind::Number
+            }
+            b'[' if here.second() == Some(b']') => {
+                here.at += 2;
+                Kind::Array
+            }
+            b'{' if here.second() == Some(b'}') => {
+                here.at += 2;
+                Kind::Object
+            }
+            b'[' => return self.dense_array(here),
+            b'{' => return self.dense_object(here),
+            _ => {
+                let (kind, length) = word(here.chunk, here.at, byte).ok_or(State::Value)?;
+                here.at += length;
+                kind
+            }
+        };
+        if here.noted {
+            self.watch.value(kind, start);
+            self.watch.value_end(here.offset());
+        }
+        Ok(Then::Next)
+    }
+
+    #[inline(always)]
+    fn dense_array(&mut self, here: &mut Here<'_>) -> Result<Then, State> {
+        if here.noted {
+            self.watch.value(Kind::Array, here.offset());
+        }
+        here.noted = false;
+        here.watched = false;
+        here.nesting.open(Container::Array, &mut self.outer);
+        here.at += 1;
+        while (here.byte(), here.second()) == (Some(b'['), Some(b'[')) {
+            here.nesting.open(Container::Array, &mut self.outer);
+            here.at += 1;
+        }
+        if follows(here.chunk, here.at, |byte| byte != b']') {
+            return Ok(Then::Value);
+        }
+        Err(State::FirstElement)
+    }
+
+    #[inline(always)]
+    fn dense_object(&mut self, here: &mut Here<'_>) -> Result<Then, State> {
+        if here.noted {
+            self.watch.value(Kind::Object, here.offset());
+        }
+        here.nesting.open(Container::Object, &mut self.outer);
+        here.watched = self.watch.enter(here.nesting.depth(), here.watched);
+        here.comma = None;
+        here.at += 1;
+        if follows(here.chunk, here.at, |byte| byte == b'"') {
+            return Ok(Then::Key);
+        }
+        Err(State::FirstKey)
+    }
+
+    /// The ends of containers, up to a comma.
+    #[inline(always)]
+    fn dense_next(&mut self, here: &mut Here<'_>) -> Result<Then, State> {
+        loop {
+            here.skip_blanks();
+            match (here.byte(), here.nesting.innermost()) {
+                (Some(b','), Container::Array) => {
+                    here.at += 1;
+                    return Ok(Then::Value);
+                }
+                (Some(b','), Container::Object) => {
+                    here.comma = Some(here.offset());
+                    here.at += 1;
+                    return Ok(Then::Key);
+                }
+                (Some(b']'), Container::Array) | (Some(b'}'), Container::Object) => here.at += 1,
+                _ => return Err(State::Next),
+            }
+            here.nesting.close(&mut self.outer);
+            here.watched = self.watch.leave(here.nesting.depth());
+            if here.watched {
+                self.watch.value_end(here.offset());
+            }
+            if here.nesting.depth() == 0 {
+                return Err(State::Next);
+            }
+        }
+    }
+}
+
+/// How far we are, apart from the scanner so that the compiler can keep it in registers.
+struct Here<'c> {
+    chunk: &'c [u8],
+    before: usize,
+    at: usize,
+    nesting: Nesting,
+    watched: bool,
+    noted: bool,
+    comma: Option<usize>,
+}
+
+impl Here<'_> {
+    #[inline(always)]
+    fn byte(&self) -> Option<u8> {
+        self.chunk.get(self.at).copied()
+    }
+
+    #[inline(always)]
+    fn second(&self) -> Option<u8> {
+        self.chunk.get(self.at + 1).copied()
+    }
+
+    #[inline(always)]
+    fn offset(&self) -> usize {
+        self.before + self.at
+    }
+
+    #[inline(always)]
+    fn skip_blanks(&mut self) {
+        self.at = past_blanks(self.chunk, self.at);
     }
 }
 
@@ -184,8 +237,14 @@ fn follows(chunk: &[u8], at: usize, such: impl Fn(u8) -> bool) -> bool {
     next.is_some_and(|byte| such(*byte))
 }
 
-/// The four bytes at `at`.
-#[inline]
-fn word(chunk: &[u8], at: usize) -> Option<&[u8; 4]> {
-    chunk.get(at..).and_then(<[u8]>::first_chunk)
+/// The literal name that begins with `first` at `at`, and how long it is.
+#[inline(always)]
+fn word(chunk: &[u8], at: usize, first: u8) -> Option<(Kind, usize)> {
+    let four = |from: usize| chunk.get(from..).and_then(<[u8]>::first_chunk);
+    match first {
+        b't' if four(at) == Some(b"true") => Some((Kind::True, 4)),
+        b'n' if four(at) == Some(b"null") => Some((Kind::Null, 4)),
+        b'f' if four(at + 1) == Some(b"alse") => Some((Kind::False, 5)),
+        _ => None,
+    }
 }
