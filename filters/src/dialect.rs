@@ -52,6 +52,7 @@ impl Dialects {
             conversation: Wanted::new().root(field, Slot::Contract).root("text", Slot::Text),
             completions: Wanted::new()
                 .root(field, Slot::Contract)
+                .root("messages", Slot::Text)
                 .root("user", Slot::User)
                 .within("metadata", "conversation_id", Slot::ConversationId)
                 .within("metadata", "conversationId", Slot::ConversationIdCamel)

@@ -1,6 +1,7 @@
 //! One inspected request, from its bytes to its verdict: the order in which the other modules
 //! are asked. The proxy and `modegate explain` both call this.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -46,6 +47,8 @@ pub struct Verdict {
     pub assignment: Assignment,
     /// The room; `None` where it is not known.
     pub room: Option<String>,
+    /// Where the message's text stands in the body as it came, quotes included.
+    pub text: Option<Range<usize>>,
     /// What changes in the body, by offsets in it.
     pub edits: Vec<Edit>,
     /// Why it is refused, with [`Action::Reject`].
@@ -65,6 +68,7 @@ impl Verdict {
             profile: None,
             assignment: Assignment::NO_KEY,
             room: None,
+            text: None,
             edits: Vec::new(),
             rejection: Some(rejection),
             id: None,
@@ -174,6 +178,7 @@ impl Policy {
             profile: decision.profile,
             assignment,
             room: place.room,
+            text: found.get(Slot::Text).map(|value| value.span.clone()),
             edits,
             rejection,
             id: id(found, chunks),

@@ -16,20 +16,25 @@ const PATH: &AsciiSet =
 
 /// The path of a target in origin or absolute form.
 pub fn pathname(target: &str) -> Cow<'_, str> {
-    let bare = target.split(['?', '#']).next().unwrap_or_default();
-    if is_plain(bare) {
-        return Cow::Borrowed(bare);
+    let plain = before_query(target);
+    if is_plain(plain) {
+        return Cow::Borrowed(plain);
     }
     // None of these can be in a request line; the standard drops them.
-    let bare = bare.trim_matches(|c: char| c <= ' ').replace(['\t', '\n', '\r'], "");
-    let Some((scheme, rest)) = split_scheme(&bare) else { return Cow::Owned(origin_path(&bare)) };
+    let target = target.trim_matches(|c: char| c <= ' ').replace(['\t', '\n', '\r'], "");
+    let bare = before_query(&target);
+    let Some((scheme, rest)) = split_scheme(bare) else { return Cow::Owned(origin_path(bare)) };
     let path = match scheme.to_ascii_lowercase().as_str() {
         // The base's own scheme: what follows is read as if the scheme were not there.
         "http" => origin_path(rest),
         "https" | "ws" | "wss" | "ftp" => origin_path(&format!("//{rest}")),
-        _ => Url::parse(&bare).map_or_else(|_| origin_path(rest), |url| url.path().to_owned()),
+        _ => Url::parse(bare).map_or_else(|_| origin_path(rest), |url| url.path().to_owned()),
     };
     Cow::Owned(path)
+}
+
+fn before_query(target: &str) -> &str {
+    target.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// Whether a path stands for itself, as nearly all do.

@@ -52,7 +52,35 @@ pub fn start(log: &Log) -> Writer {
         .with_writer(writer);
     // A process that embeds this library may have a subscriber of its own.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    if log::set_logger(&EngineLog).is_ok() {
+        log::set_max_level(log::LevelFilter::Debug);
+    }
     Writer { _guard: guard, dropped }
+}
+
+/// pingora-core's log records as events of the target `engine`: its messages, without the source
+/// files of the machine that built it.
+struct EngineLog;
+
+impl log::Log for EngineLog {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::Level::Debug && metadata.target().starts_with("pingora")
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let message = record.args();
+        // What goes well with the engine is of no news to an operator.
+        match record.level() {
+            log::Level::Error => tracing::error!(target: "engine", "{message}"),
+            log::Level::Warn => tracing::warn!(target: "engine", "{message}"),
+            _ => tracing::debug!(target: "engine", "{message}"),
+        }
+    }
+
+    fn flush(&self) {}
 }
 
 /// For commands that do not log: nothing is dropped.

@@ -36,12 +36,21 @@ pub struct Start {
     pub environment: FlagLayer,
     /// The log's writer.
     pub log: Dropped,
-    /// Take the listening sockets over from a running process, through this socket.
-    pub upgrade: Option<PathBuf>,
-    /// Where this process hands its own over.
-    pub upgrade_socket: PathBuf,
+    /// Whether the listening sockets go from process to process.
+    pub hand_over: HandOver,
     /// What stops the process.
     pub stop: Stop,
+}
+
+/// How listening sockets go from one process to the next, over a unix socket at this path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HandOver {
+    /// They do not.
+    Off,
+    /// SIGQUIT gives them to the next process.
+    To(PathBuf),
+    /// This process takes them from the running one, and can give them on.
+    From(PathBuf),
 }
 
 /// Why a process did not start.
@@ -54,6 +63,7 @@ pub struct App {
     metrics: Arc<Metrics>,
     grace: Duration,
     stop: Stop,
+    hands_over: bool,
     /// The listeners' addresses, in the order of the configuration.
     pub listeners: Vec<Bound>,
     /// The admin listener's address.
@@ -74,11 +84,10 @@ impl App {
         let reload = Arc::new(Reload::new(path, text, config.clone()));
         let drain = Drain::new();
 
-        let mut server = new_server(&config, start.upgrade.as_ref(), &start.upgrade_socket);
-        let taking_over = start.upgrade.is_some();
-        let bound = |bind_to: &Bind| match taking_over {
-            true => Ok(Socket::inherited(bind_to)),
-            false => bind(bind_to),
+        let mut server = new_server(&config, &start.hand_over);
+        let bound = |bind_to: &Bind| match start.hand_over {
+            HandOver::From(_) => Ok(Socket::inherited(bind_to)),
+            HandOver::Off | HandOver::To(_) => bind(bind_to),
         };
 
         let tls = roots(config.upstream.ca_file.as_deref())?;
@@ -137,6 +146,7 @@ impl App {
             metrics,
             grace: config.server.grace,
             stop: start.stop,
+            hands_over: start.hand_over != HandOver::Off,
             listeners,
             admin: admin_bound,
         })
@@ -145,23 +155,25 @@ impl App {
     /// Serves until the process is told to stop, and until what is in flight then has ended or
     /// the grace period is over.
     pub fn run(self) {
-        let App { mut server, drain, metrics, grace, stop, .. } = self;
+        let App { mut server, drain, metrics, grace, stop, hands_over, .. } = self;
         server.bootstrap();
-        let shutdown_signal = Box::new(DrainFirst { stop, drain, metrics, grace });
+        let shutdown_signal = Box::new(DrainFirst { stop, drain, metrics, grace, hands_over });
         server.run(RunArgs { shutdown_signal });
     }
 }
 
-fn new_server(config: &Config, upgrade: Option<&PathBuf>, upgrade_socket: &PathBuf) -> Server {
-    let opt = Opt { upgrade: upgrade.is_some(), ..Opt::default() };
-    let conf = ServerConf {
+fn new_server(config: &Config, hand_over: &HandOver) -> Server {
+    let opt = Opt { upgrade: matches!(hand_over, HandOver::From(_)), ..Opt::default() };
+    let mut conf = ServerConf {
         threads: 1,
         work_stealing: false,
-        upgrade_sock: upgrade.unwrap_or(upgrade_socket).to_string_lossy().into_owned(),
-        // Waited out only after the sockets were handed over; a stop drains first, see `shutdown`.
+        // Waited out only after a hand-over; a stop drains first, see `shutdown`.
         grace_period_seconds: Some(config.server.grace.as_secs()),
         graceful_shutdown_timeout_seconds: Some(1),
         ..ServerConf::default()
     };
+    if let HandOver::To(socket) | HandOver::From(socket) = hand_over {
+        conf.upgrade_sock = socket.to_string_lossy().into_owned();
+    }
     Server::new_with_opt_and_conf(opt, conf)
 }

@@ -47,7 +47,7 @@ impl Explainer {
     }
 
     /// What `explain` prints.
-    pub fn explain(&self, request: Request) -> Value {
+    pub fn explain(&self, request: Request<'_>) -> Value {
         let mut command = Command::new(env!("CARGO_BIN_EXE_modegate"));
         command.arg("explain").arg("-c").arg(self.folder.path().join("modegate.toml"));
         command.args(["--json", "--leg", request.leg, "--method", request.method]);
@@ -64,7 +64,7 @@ impl Explainer {
     }
 
     /// What is wrong with what `explain` prints, by Node's reading.
-    pub fn faults(&self, node: &mut Node, request: Request) -> Option<String> {
+    pub fn faults(&self, node: &mut Node, request: Request<'_>) -> Option<String> {
         let verdict = self.explain(request);
         let encodings = request.headers.iter().filter(|(name, _)| *name == "content-encoding");
         let question = json!({

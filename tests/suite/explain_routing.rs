@@ -27,6 +27,7 @@ const HEADERS: &[(u8, &[(&str, &str)])] = &[
     (39, &[("content-encoding", "")]),
     (39, &[("content-encoding", "identity, gzip")]),
     (39, &[("content-encoding", "identity"), ("content-encoding", "gzip")]),
+    (39, &[("content-encoding", "gzip"), ("content-encoding", "identity")]),
     (39, &[("content-encoding", "made-up")]),
     (43, &[("x-http-method-override", "GET")]),
     (43, &[("cookie", "processing=fast")]),

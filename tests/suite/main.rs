@@ -7,6 +7,9 @@
     reason = "a test fails by panicking, in its harness too"
 )]
 
+mod control_flags;
+mod control_flips;
+mod control_process;
 mod explain_differentials;
 mod explain_oracle;
 mod explain_routing;

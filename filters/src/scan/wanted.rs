@@ -7,7 +7,7 @@ use crate::text;
 pub enum Slot {
     /// The contract member. Besides its last value, every occurrence is listed in [`super::Found::contract`].
     Contract,
-    /// The message's text.
+    /// The message's text; of the `/v1` routes, `messages` whole.
     Text,
     /// The room.
     Room,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, ORIGIN};
+use http::uri::Authority;
 use modegate_config::Bind;
 use subtle::ConstantTimeEq;
 
@@ -90,16 +91,18 @@ impl Guard {
     pub fn admit(&self, headers: &HeaderMap) -> Result<(), Denied> {
         let forbidden = |what| Err(Denied(StatusCode::FORBIDDEN, what));
         let mut hosts = headers.get_all(HOST).iter();
-        let host = hosts.next().and_then(host_name);
-        if !self.any_host
-            && (hosts.next().is_some() || !host.is_some_and(|host| self.is_ours(&host)))
-        {
+        let ours = hosts.next().is_some_and(|host| self.is_our_authority(host));
+        if !self.any_host && (!ours || hosts.next().is_some()) {
             return forbidden("Host is not this listener's");
         }
         for origin in headers.get_all(ORIGIN) {
             let page = origin.to_str().ok().and_then(|origin| url::Url::parse(origin).ok());
-            let host = page.as_ref().and_then(url::Url::host_str);
-            if !host.is_some_and(|host| self.is_ours(host)) {
+            let ours = page.as_ref().and_then(url::Url::host_str).is_some_and(|host| {
+                let port = page.as_ref().and_then(url::Url::port);
+                let whole = port.map(|port| format!("{host}:{port}"));
+                self.is_ours(host) || whole.is_some_and(|whole| self.is_configured(&whole))
+            });
+            if !ours {
                 return forbidden("Origin is not this listener's");
             }
         }
@@ -123,19 +126,25 @@ impl Guard {
         }
     }
 
+    /// A Host header names us by a name that is ours with any port, or just as it is configured.
+    fn is_our_authority(&self, value: &HeaderValue) -> bool {
+        let authority = value.to_str().ok().and_then(|text| text.parse::<Authority>().ok());
+        authority.is_some_and(|authority| {
+            let whole = authority.as_str();
+            !whole.contains('@') && (self.is_ours(authority.host()) || self.is_configured(whole))
+        })
+    }
+
+    fn is_configured(&self, name: &str) -> bool {
+        self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(name))
+    }
+
     fn is_ours(&self, host: &str) -> bool {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let loopback = host.eq_ignore_ascii_case("localhost")
             || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        loopback || self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host))
+        loopback || self.is_configured(host)
     }
-}
-
-/// The name in a Host header, without its port.
-fn host_name(value: &HeaderValue) -> Option<String> {
-    let authority: http::uri::Authority = value.to_str().ok()?.parse().ok()?;
-    let plain = !authority.as_str().contains('@');
-    plain.then(|| authority.host().to_owned())
 }
 
 #[cfg(test)]

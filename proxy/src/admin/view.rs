@@ -33,7 +33,8 @@ pub fn flags(snapshot: &Snapshot, views: &[FlagView]) -> Value {
     json!({ "generation": snapshot.generation, "flags": Value::Object(flags.collect()) })
 }
 
-/// The configuration in force. The file holds no secrets: the token is in a file of its own.
+/// The configuration in force, defaults included. It holds no secrets: the token is in a file of
+/// its own.
 pub fn config(view: &ConfigView) -> Value {
     json!({
         "file": view.path.display().to_string(),
@@ -41,7 +42,7 @@ pub fn config(view: &ConfigView) -> Value {
         "loads": { "ok": view.counts.0, "refused": view.counts.1 },
         "error": view.error,
         "restart_needed": view.restart,
-        "text": view.text,
+        "settings": modegate_config::effective(&view.text),
     })
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::Failure;
 use crate::demo::{Hints, Origins, Sidecar, walk};
 use crate::logging;
-use crate::server::{App, Bound, Start, Stop};
+use crate::server::{App, Bound, HandOver, Start, Stop};
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
@@ -66,8 +66,7 @@ fn app(origins: &Origins, token: &Secret, told: watch::Receiver<bool>) -> Result
         file: (PathBuf::from("demo.toml"), text, config),
         environment: FlagLayer::default(),
         log: logging::silent(),
-        upgrade: None,
-        upgrade_socket: std::env::temp_dir().join("modegate-demo-upgrade.sock"),
+        hand_over: HandOver::Off,
         stop: Stop::Told(told),
     };
     App::new(start).map_err(|error| Failure::Failed(error.to_string()))

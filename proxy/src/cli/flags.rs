@@ -29,7 +29,7 @@ enum FlagsCommand {
         #[arg(value_parser = parse_flag)]
         flag: Flag,
         /// on or off.
-        #[arg(value_parser = parse_value)]
+        #[arg(value_parser = parse_value, action = clap::ArgAction::Set)]
         value: bool,
         #[command(flatten)]
         why: Why,

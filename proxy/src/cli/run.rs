@@ -6,18 +6,19 @@ use clap::Args;
 
 use super::{ConfigFile, Failure, load::load};
 use crate::logging;
-use crate::server::{App, Start, Stop};
+use crate::server::{App, HandOver, Start, Stop};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
     file: ConfigFile,
     /// Take the listening sockets over from the running process; then send that one SIGQUIT.
-    #[arg(long)]
+    #[arg(long, requires = "upgrade_socket")]
     upgrade: bool,
-    /// The socket over which a running process hands its listening sockets to the next.
-    #[arg(long, value_name = "PATH", default_value = "/tmp/modegate-upgrade.sock")]
-    upgrade_socket: PathBuf,
+    /// The socket over which a process hands its listening sockets to the next; in a directory
+    /// that only its user writes to. Without it SIGQUIT drains and leaves, as SIGTERM does.
+    #[arg(long, value_name = "PATH")]
+    upgrade_socket: Option<PathBuf>,
 }
 
 impl RunArgs {
@@ -28,8 +29,11 @@ impl RunArgs {
             file: (loaded.path, loaded.text, loaded.config),
             environment: loaded.environment,
             log: writer.dropped(),
-            upgrade: self.upgrade.then(|| self.upgrade_socket.clone()),
-            upgrade_socket: self.upgrade_socket,
+            hand_over: match (self.upgrade_socket, self.upgrade) {
+                (None, _) => HandOver::Off,
+                (Some(socket), false) => HandOver::To(socket),
+                (Some(socket), true) => HandOver::From(socket),
+            },
             stop: Stop::Signals,
         };
         let app = App::new(start).map_err(|error| Failure::Usage(error.to_string()))?;

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use async_trait::async_trait;
 use http::Request;
@@ -13,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use modegate_filters::rejection::Rejection;
+use modegate_filters::route::Leg;
 use pingora_core::apps::ServerApp;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::l4::socket::SocketAddr as Address;
@@ -110,8 +112,9 @@ impl<S: Serve> DataPlane<S> {
     async fn serve(&self, plane: &Arc<Plane>, stream: Stream) {
         let settings = plane.store.snapshot().settings.clone();
         let (timeouts, limits) = (&settings.timeouts, &settings.limits);
-        let (_held, open) = Held::raise(&plane.metrics, Gauge::Connections(plane.leg), 1);
-        let admitted = open <= limits.connections as u64;
+        let (_held, _) = Held::raise(&plane.metrics, Gauge::Connections(plane.leg), 1);
+        let open = |leg| plane.metrics.gauge(Gauge::Connections(leg)).load(Relaxed);
+        let admitted = Leg::ALL.into_iter().map(open).sum::<u64>() <= limits.connections as u64;
 
         let serving = Serving::default();
         let io = ClientIo::new(stream, serving.clone(), timeouts.header, timeouts.keep_alive);

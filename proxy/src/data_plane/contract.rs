@@ -5,13 +5,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::Method;
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue, TRAILER, TRANSFER_ENCODING};
-use http::uri::Scheme;
 use modegate_filters::edit;
 use modegate_filters::inspect::Verdict;
 use modegate_filters::rejection::Rejection;
-use modegate_filters::route::{Route, route};
+use modegate_filters::route::Route;
 use tower::{Layer, Service};
 
 use super::exchange::{Exchange, Payload};
@@ -56,8 +56,7 @@ impl<S: Serve> Service<Exchange> for Contract<S> {
             }
             // hyper sends 100 Continue when the body is first asked for; the upstream need not.
             exchange.head.headers.remove(EXPECT);
-            let Some(route) = find_route(&exchange) else { return inner.call(exchange).await };
-            exchange.record.routed(&route);
+            let Some(route) = exchange.route.take() else { return inner.call(exchange).await };
             match keep(exchange, &route).await {
                 Ok(exchange) => inner.call(exchange).await,
                 Err(refused) => Ok(refused),
@@ -71,20 +70,23 @@ async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer>
     let snapshot = exchange.snapshot.clone();
     let settings = &snapshot.settings;
     if let Some(rejection) = settings.policy.refuse_head(exchange.headers()) {
-        return Err(refused(exchange, route, Verdict::refused(rejection)));
+        return Err(refused(exchange, route, Verdict::refused(rejection), &[]));
     }
     let unread = std::mem::replace(&mut exchange.body, Payload::Held(Outgoing::Empty));
     let Payload::Unread(body) = unread else { return Ok(exchange) };
     let held = match hold(body, settings, &exchange.plane.metrics, &exchange.record).await {
         Ok(held) => held,
-        Err(rejection) => return Err(refused(exchange, route, Verdict::refused(rejection))),
+        Err(rejection) => {
+            return Err(refused(exchange, route, Verdict::refused(rejection), &[]));
+        }
     };
     let leg = exchange.plane.leg;
     let verdict =
         settings.policy.inspect(snapshot.flags, leg, route, exchange.headers(), &held.chunks);
     if verdict.rejection.is_some() {
-        return Err(refused(exchange, route, verdict));
+        return Err(refused(exchange, route, verdict, &held.chunks));
     }
+    exchange.record.judged(route, &verdict, &held.chunks);
     let slices = match verdict.edits.as_slice() {
         [] => held.chunks,
         edits => edit::apply(&held.chunks, edits),
@@ -95,28 +97,14 @@ async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer>
     headers.remove(TRAILER);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     exchange.body = Payload::Held(Outgoing::whole(slices, held.memory));
-    exchange.record.judged(route, &verdict);
     exchange.verdict = Some(verdict);
     Ok(exchange)
 }
 
-fn refused(mut exchange: Exchange, route: &Route, verdict: Verdict) -> Answer {
-    exchange.record.judged(route, &verdict);
+fn refused(mut exchange: Exchange, route: &Route, verdict: Verdict, chunks: &[Bytes]) -> Answer {
+    exchange.record.judged(route, &verdict, chunks);
     let rejection = verdict.rejection.unwrap_or(Rejection::NotJson);
     refuse(exchange.record, rejection, verdict.id.as_deref())
-}
-
-/// The route as the server behind will read the target: in absolute form, as a whole URL.
-fn find_route(exchange: &Exchange) -> Option<Route> {
-    let head = &exchange.head;
-    let leg = exchange.plane.leg;
-    match head.uri.scheme() {
-        None => route(leg, &head.method, head.uri.path()),
-        Some(scheme) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => {
-            route(leg, &head.method, head.uri.path())
-        }
-        Some(_) => route(leg, &head.method, &head.uri.to_string()),
-    }
 }
 
 fn expects_otherwise(exchange: &Exchange) -> bool {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Request, request};
 use hyper::body::Incoming;
 use modegate_filters::inspect::Verdict;
+use modegate_filters::route::{Leg, Route, route};
 use modegate_filters::tags::{Identity, Trace};
 
 use super::Plane;
@@ -31,6 +33,8 @@ pub struct Exchange {
     pub level: u64,
     /// Its trace.
     pub trace: Trace,
+    /// Its route, where it is one that is inspected.
+    pub route: Option<Route>,
     /// What the contract said, where it was asked.
     pub verdict: Option<Verdict>,
 }
@@ -53,8 +57,12 @@ impl Exchange {
         let identity = Identity::take(&mut head.headers);
         let request_id = identity.request_id.unwrap_or_else(new_request_id);
         let trace = identity.trace.unwrap_or_else(|| Trace::new(fastrand::u128(..)));
-        let (record, level) =
+        let route = find_route(plane.leg, &head);
+        let (mut record, level) =
             Record::begin(plane, &snapshot, &head.method, &request_id, trace, serving);
+        if let Some(route) = &route {
+            record.routed(route);
+        }
         Exchange {
             plane: plane.clone(),
             snapshot,
@@ -63,6 +71,7 @@ impl Exchange {
             record,
             level,
             trace,
+            route,
             verdict: None,
         }
     }
@@ -70,6 +79,15 @@ impl Exchange {
     /// The request's headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.head.headers
+    }
+}
+
+/// The route as the server behind will read the target: in absolute form, as a whole URL.
+fn find_route(leg: Leg, head: &request::Parts) -> Option<Route> {
+    let http = |scheme: &Scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS;
+    match head.uri.scheme() {
+        Some(scheme) if !http(scheme) => route(leg, &head.method, &head.uri.to_string()),
+        _ => route(leg, &head.method, head.uri.path()),
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use modegate_filters::bucket::Why;
 use modegate_filters::contract::{Mode, Requested};
@@ -52,6 +53,7 @@ struct Inspected {
     cohort: modegate_filters::bucket::Cohort,
     why: Why,
     room: Option<u64>,
+    text: Option<u64>,
 }
 
 impl Record {
@@ -96,8 +98,9 @@ impl Record {
         self.route.map(|(_, dialect)| dialect)
     }
 
-    /// What the contract said.
-    pub fn judged(&mut self, route: &Route, verdict: &Verdict) {
+    /// What the contract said, of the body in these chunks.
+    pub fn judged(&mut self, route: &Route, verdict: &Verdict, chunks: &[Bytes]) {
+        let digests = &self.plane.digests;
         self.rejection = verdict.rejection;
         self.inspected = Some(Inspected {
             dialect: route.dialect,
@@ -107,7 +110,8 @@ impl Record {
             effective: verdict.effective,
             cohort: verdict.assignment.cohort,
             why: verdict.assignment.why,
-            room: verdict.room.as_deref().map(|room| self.plane.digests.digest(room)),
+            room: verdict.room.as_deref().map(|room| digests.digest(room)),
+            text: verdict.text.as_ref().map(|text| digests.digest_span(chunks, text)),
         });
     }
 
@@ -217,7 +221,8 @@ impl Record {
             requested = inspected.map(|inspected| inspected.requested.word(modes)),
             mode = inspected.map(|inspected| modes.name(inspected.effective)),
             cohort = inspected.map(|inspected| inspected.cohort.word()),
-            room = inspected.and_then(|inspected| inspected.room).map(|room| format!("{room:016x}")),
+            room = inspected.and_then(|inspected| inspected.room).map(hex),
+            text = inspected.and_then(|inspected| inspected.text).map(hex),
             request_id = self.request_id.to_str().unwrap_or_default(),
             trace_id = trace,
             generation = self.snapshot.generation,
@@ -236,6 +241,10 @@ impl Drop for Record {
         self.write_line(lasted);
         self.serving.end();
     }
+}
+
+fn hex(digest: u64) -> String {
+    format!("{digest:016x}")
 }
 
 fn micros(duration: Duration) -> u64 {

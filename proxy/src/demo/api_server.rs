@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{Method, Response, StatusCode};
 use modegate_filters::room;
-use modegate_filters::route::pathname;
+use modegate_filters::target::pathname;
 
 use self::bridge_client::BridgeClient;
 use self::cors::Cors;
@@ -58,7 +58,7 @@ impl ApiServer {
 
     async fn route(&self, request: Arrival<'_>) -> Result<Response<Outgoing>, Trouble> {
         let target = request.head.uri.to_string();
-        let path = pathname(&target).unwrap_or_default().into_owned();
+        let path = pathname(&target).into_owned();
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         let method = request.head.method.clone();
         match (&method, segments.as_slice()) {

@@ -80,11 +80,18 @@ impl Overrides {
         layer
     }
 
-    /// Ends what has expired; says which.
+    /// Ends what has expired, and every flag that was set on in reliance on it; says which.
     pub(super) fn expire(&mut self, now: SystemTime) -> Vec<Flag> {
         let over = |set: &Override| set.expires <= now;
-        let ended: Vec<Flag> =
+        let mut ended: Vec<Flag> =
             Flag::ALL.into_iter().filter(|flag| self.get(*flag).is_some_and(over)).collect();
+        for flag in Flag::ALL {
+            let rests_on = flag.needs().iter().any(|needed| ended.contains(needed));
+            let on = self.get(flag).is_some_and(|set| set.value);
+            if rests_on && on && !ended.contains(&flag) {
+                ended.push(flag);
+            }
+        }
         for flag in &ended {
             self.set(*flag, None);
         }

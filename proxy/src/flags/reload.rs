@@ -32,13 +32,24 @@ pub struct Reload {
 /// What came of reading the file.
 #[derive(Clone, Debug)]
 struct State {
-    seen: u64,
+    /// What the last look saw, and what was last judged.
+    looked: Seen,
+    judged: Seen,
     loaded: SystemTime,
     text: String,
     loads: u64,
     failures: u64,
     error: Option<String>,
     restart: Vec<&'static str>,
+}
+
+/// What a look at the file saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// A text with this hash.
+    Text(u64),
+    /// No text.
+    Unreadable(std::io::ErrorKind),
 }
 
 /// The state of the configuration as the admin API and the metrics show it.
@@ -62,7 +73,8 @@ impl Reload {
     /// The file that the process was started with, and what it held.
     pub fn new(path: PathBuf, text: String, running: Config) -> Reload {
         let state = State {
-            seen: hash(&text),
+            looked: Seen::Text(hash(&text)),
+            judged: Seen::Text(hash(&text)),
             loaded: SystemTime::now(),
             text,
             loads: 1,
@@ -89,56 +101,49 @@ impl Reload {
     /// Reads the file again if it changed. A file that is gone, unreadable or wrong changes
     /// nothing but what [`Reload::view`] says.
     fn look(&self, store: &Store, why: Why) {
-        let text = match std::fs::read_to_string(&self.path) {
-            Ok(text) => text,
-            // A swap in progress: the next look finds it.
-            Err(_) if why == Why::Change && self.lock().error.is_none() => return,
-            Err(error) => return self.refuse(None, format!("{}: {error}", self.path.display())),
+        let read = std::fs::read_to_string(&self.path);
+        let seen = match &read {
+            Ok(text) => Seen::Text(hash(text)),
+            Err(error) => Seen::Unreadable(error.kind()),
         };
-        let seen = hash(&text);
-        if why == Why::Change && self.lock().seen == seen {
+        let before = std::mem::replace(&mut self.lock().looked, seen);
+        // A file that is gone may be a swap in progress: it is said at the second look.
+        let swap = seen == Seen::Unreadable(std::io::ErrorKind::NotFound) && before != seen;
+        if why == Why::Change && (swap || self.lock().judged == seen) {
             return;
         }
-        let config = match Config::parse(&text) {
-            Ok(config) => config,
-            Err(report) => return self.refuse(Some(seen), report.to_string()),
+        self.lock().judged = seen;
+        let taken = match read {
+            Ok(text) => self.take(store, text),
+            Err(error) => Err(format!("{}: {error}", self.path.display())),
         };
+        if let Err(error) = taken {
+            tracing::error!(%error, "configuration not reloaded");
+            let mut state = self.lock();
+            state.failures += 1;
+            state.error = Some(error);
+        }
+    }
+
+    fn take(&self, store: &Store, text: String) -> Result<(), String> {
+        let config = Config::parse(&text).map_err(|report| report.to_string())?;
         let restart = restart_needed(&self.running, &config);
         // What waits for a restart keeps the value that is running.
         let mut taken = config.clone();
         if restart.contains(&"contract.modes") {
             taken.contract = self.running.contract.clone();
         }
-        match store.reload(Settings::new(&taken), config.flags.clone()) {
-            Err(broken) => self.refuse(Some(seen), broken.to_string()),
-            Ok(snapshot) => {
-                tracing::info!(
-                    generation = snapshot.generation,
-                    ?restart,
-                    "configuration reloaded"
-                );
-                let mut state = self.lock();
-                state.seen = seen;
-                state.loaded = SystemTime::now();
-                state.text = text;
-                state.loads += 1;
-                state.error = None;
-                state.restart = restart;
-            }
-        }
-    }
-
-    fn refuse(&self, seen: Option<u64>, error: String) {
+        let snapshot = store
+            .reload(Settings::new(&taken), config.flags)
+            .map_err(|broken| broken.to_string())?;
+        tracing::info!(generation = snapshot.generation, ?restart, "configuration reloaded");
         let mut state = self.lock();
-        if state.error.as_ref() == Some(&error) && seen.is_none_or(|seen| seen == state.seen) {
-            return;
-        }
-        tracing::error!(%error, "configuration not reloaded");
-        if let Some(seen) = seen {
-            state.seen = seen;
-        }
-        state.failures += 1;
-        state.error = Some(error);
+        state.loaded = SystemTime::now();
+        state.text = text;
+        state.loads += 1;
+        state.error = None;
+        state.restart = restart;
+        Ok(())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -159,9 +164,12 @@ pub async fn watch(reload: Arc<Reload>, store: Arc<Store>) {
     let (events, mut changed) = mpsc::channel(1);
     let directory = reload.path.parent().filter(|path| !path.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new(".")).to_owned();
-    let watcher = notify::recommended_watcher(move |_| {
-        // One pending event says all.
-        let _ = events.try_send(());
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Reading the file is an event too, and none of interest.
+        if !event.is_ok_and(|event| event.kind.is_access()) {
+            // One pending event says all.
+            let _ = events.try_send(());
+        }
     });
     let watching = watcher.and_then(|mut watcher| {
         watcher.watch(&directory, RecursiveMode::NonRecursive).map(|()| watcher)

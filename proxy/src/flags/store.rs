@@ -32,9 +32,17 @@ impl Layers {
         fold([&self.file, &self.environment, &overrides].into_iter())
     }
 
-    fn flags(&self) -> Result<Flags, Broken> {
-        let flags = self.fold();
-        check(&flags).map(|()| flags)
+    /// Whether the flags keep the rules among themselves.
+    fn check(&self) -> Result<(), Broken> {
+        check(&self.fold())
+    }
+
+    /// The flags as they take effect: what lacks what it needs is off. Only the end of an
+    /// override can leave it so.
+    fn flags(&self) -> Flags {
+        let folded = self.fold();
+        let runtime = folded.runtime && folded.contract;
+        Flags { runtime, ui: folded.ui && runtime, ..folded }
     }
 }
 
@@ -66,8 +74,8 @@ impl Store {
         environment: FlagLayer,
     ) -> Result<Store, Broken> {
         let layers = Layers { file, environment, overrides: Overrides::default() };
-        let first =
-            Snapshot { generation: 1, flags: layers.flags()?, settings: Arc::new(settings) };
+        layers.check()?;
+        let first = Snapshot { generation: 1, flags: layers.flags(), settings: Arc::new(settings) };
         Ok(Store {
             current: ArcSwap::from_pointee(first),
             layers: Mutex::new(layers),
@@ -131,11 +139,13 @@ impl Store {
     pub fn reload(&self, settings: Settings, file: FlagLayer) -> Result<Arc<Snapshot>, Broken> {
         let mut layers = self.lock();
         let next = Layers { file, ..layers.clone() };
-        // Also as it will be when the overrides have ended.
-        Layers { overrides: Overrides::default(), ..next.clone() }.flags()?;
-        let flags = next.flags()?;
+        // As it will be when the overrides have ended.
+        Layers { overrides: Overrides::default(), ..next.clone() }.check()?;
+        if layers.check().is_ok() {
+            next.check()?;
+        }
         *layers = next;
-        Ok(self.publish(&layers, flags, Arc::new(settings)))
+        Ok(self.publish(&layers, Arc::new(settings)))
     }
 
     /// What every layer says of every flag.
@@ -182,13 +192,7 @@ impl Store {
         if ended.is_empty() {
             return;
         }
-        // What rested on an override that ended is off: expiry only leads to safety.
-        let flags = layers.flags().unwrap_or_else(|_| {
-            let folded = layers.fold();
-            let runtime = folded.runtime && folded.contract;
-            Flags { runtime, ui: folded.ui && runtime, ..folded }
-        });
-        let snapshot = self.publish(&layers, flags, self.snapshot().settings.clone());
+        let snapshot = self.publish(&layers, self.snapshot().settings.clone());
         for flag in ended {
             tracing::info!(
                 flag = flag.name(),
@@ -202,15 +206,19 @@ impl Store {
         let mut layers = self.lock();
         let mut next = layers.clone();
         edit(&mut next);
-        let flags = next.flags().map_err(Refusal::Broken)?;
+        // A change may not break a rule; where one is broken already, no change is held up by it,
+        // the kill switch least of all.
+        if layers.check().is_ok() {
+            next.check().map_err(Refusal::Broken)?;
+        }
         *layers = next;
-        Ok(self.publish(&layers, flags, self.snapshot().settings.clone()))
+        Ok(self.publish(&layers, self.snapshot().settings.clone()))
     }
 
     /// Called with the layers locked, so that generations and snapshots come in one order.
-    fn publish(&self, _locked: &Layers, flags: Flags, settings: Arc<Settings>) -> Arc<Snapshot> {
+    fn publish(&self, layers: &Layers, settings: Arc<Settings>) -> Arc<Snapshot> {
         let generation = self.current.load().generation + 1;
-        let snapshot = Arc::new(Snapshot { generation, flags, settings });
+        let snapshot = Arc::new(Snapshot { generation, flags: layers.flags(), settings });
         self.current.store(snapshot.clone());
         snapshot
     }

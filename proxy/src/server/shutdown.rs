@@ -22,8 +22,8 @@ use crate::metrics::{Gauge, Metrics};
 /// What tells a process to stop.
 #[derive(Debug)]
 pub enum Stop {
-    /// SIGTERM (drain, then leave), SIGINT (leave) and SIGQUIT (hand the sockets over, then
-    /// drain).
+    /// SIGTERM (drain, then leave), SIGINT (leave) and SIGQUIT (hand the sockets over first, where
+    /// there is a way to).
     Signals,
     /// The value turning true: drain, then leave. For a process that embeds the server.
     Told(watch::Receiver<bool>),
@@ -35,18 +35,24 @@ pub struct DrainFirst {
     pub drain: Drain,
     pub metrics: Arc<Metrics>,
     pub grace: Duration,
+    /// Whether SIGQUIT hands the sockets over.
+    pub hands_over: bool,
 }
 
 #[async_trait]
 impl ShutdownSignalWatch for DrainFirst {
     async fn recv(&self) -> ShutdownSignal {
         match self.stop.wait().await {
-            ShutdownSignal::GracefulTerminate => {
+            ShutdownSignal::FastShutdown => ShutdownSignal::FastShutdown,
+            ShutdownSignal::GracefulUpgrade if self.hands_over => ShutdownSignal::GracefulUpgrade,
+            ShutdownSignal::GracefulTerminate | ShutdownSignal::GracefulUpgrade => {
                 self.drain.start();
-                self.empty().await;
+                tokio::select! {
+                    () = self.empty() => {}
+                    () = self.stop.again() => tracing::warn!("told to stop again: leaving at once"),
+                }
                 ShutdownSignal::FastShutdown
             }
-            other => other,
         }
     }
 }
@@ -74,6 +80,18 @@ impl Stop {
                     _ = interrupt.recv() => ShutdownSignal::FastShutdown,
                     _ = quit.recv() => ShutdownSignal::GracefulUpgrade,
                 }
+            }
+        }
+    }
+}
+
+impl Stop {
+    /// Returns when the process is told once more.
+    async fn again(&self) {
+        match self {
+            Stop::Told(_) => std::future::pending().await,
+            Stop::Signals => {
+                self.wait().await;
             }
         }
     }
