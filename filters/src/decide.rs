@@ -130,6 +130,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "it is a table")]
     fn every_row() {
         let contract = contract();
         let fast = contract.modes.find("fast").unwrap();

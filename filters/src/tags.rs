@@ -202,7 +202,8 @@ mod tests {
     #[test]
     fn request_ids() {
         let long = "i".repeat(65);
-        let cases: [(&[(&str, &str)], Option<&str>); 6] = [
+        type Case<'c> = (&'c [(&'c str, &'c str)], Option<&'c str>);
+        let cases: [Case<'_>; 6] = [
             (&[("x-request-id", "abc-1")], Some("abc-1")),
             (&[("x-request-id", &long)], None),
             (&[("x-request-id", "a b")], None),

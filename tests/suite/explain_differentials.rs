@@ -11,19 +11,22 @@ use crate::explain_oracle::{Explainer, Request};
 #[test]
 fn explain_agrees_with_node_on_every_listed_body() {
     let mut node = Node::start();
-    let explainers = [STRIPS, REPLACES].map(Explainer::new);
+    let [strips, replaces] = [STRIPS, REPLACES].map(Explainer::new);
     let mut faults = Vec::new();
     for case in cases() {
-        let wrapped = in_params(&case.body);
-        let requests = match case.on {
-            On::Message => vec![(MESSAGE, &case.body), (BRIDGE, &wrapped), (RUNTIME, &wrapped)],
-            On::Rpc => vec![(MESSAGE, &case.body), (BRIDGE, &case.body), (RUNTIME, &case.body)],
+        let request = match case.on {
+            On::Message => &in_params(&case.body),
+            On::Rpc => &case.body,
         };
-        for (door, body) in requests {
-            for explainer in &explainers {
-                if let Some(fault) = explainer.faults(&mut node, Request::post(door, body)) {
-                    faults.push(format!("{} {}: {fault}", case.number, case.name));
-                }
+        let asked = [
+            (&strips, MESSAGE, &case.body),
+            (&replaces, MESSAGE, &case.body),
+            (&strips, BRIDGE, request),
+            (&replaces, RUNTIME, request),
+        ];
+        for (explainer, door, body) in asked {
+            if let Some(fault) = explainer.faults(&mut node, Request::post(door, body)) {
+                faults.push(format!("{} {}: {fault}", case.number, case.name));
             }
         }
     }

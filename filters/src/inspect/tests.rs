@@ -57,6 +57,7 @@ const BRIDGE: (Leg, &str) = (Leg::Bridge, "/api/v1/milady/agents/a/bridge");
 const RUNTIME: (Leg, &str) = (Leg::Runtime, "/bridge");
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn what_leaves() {
     let off = Flags::default();
     let fast = r#"{"text":"t","processing":{"mode":"fast"}}"#;

@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn upgrades() {
-        let cases: [(&[(&str, &str)], Option<&str>); 5] = [
+        type Case<'c> = (&'c [(&'c str, &'c str)], Option<&'c str>);
+        let cases: [Case<'_>; 5] = [
             (&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")], Some("websocket")),
             (&[("connection", "upgrade"), ("upgrade", "foo/1")], Some("foo/1")),
             (&[("connection", "keep-alive"), ("upgrade", "websocket")], None),

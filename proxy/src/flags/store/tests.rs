@@ -202,7 +202,7 @@ fn after_an_expiry_the_flags_can_still_be_changed_and_reloaded() {
     let changes: [(&str, Change, Flag, bool); 4] = [
         ("kill", |store| set(store, Flag::Kill, true).is_ok(), Flag::Kill, true),
         ("contract", |store| set(store, Flag::Contract, true).is_ok(), Flag::Contract, true),
-        ("clear", |store| store.clear(Flag::Runtime, WHY).is_ok(), Flag::Runtime, false),
+        ("runtime", |store| set(store, Flag::Contract, true).is_ok(), Flag::Runtime, false),
         (
             "reload",
             |store| store.reload(settings(), layer(&[(Flag::Kill, true)])).is_ok(),
