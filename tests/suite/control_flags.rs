@@ -248,7 +248,7 @@ async fn the_environment_comes_after_the_file_and_before_an_override() {
 async fn after_a_partial_expiry_the_hard_rollback_is_still_there() {
     let origin = Origin::echo().await;
     let modegate = Modegate::start(&settings(&origin, CANARY)).await;
-    let body = json!({ "value": true, "actor": "a", "reason": "r", "expires": "500ms" });
+    let body = json!({ "value": true, "actor": "a", "reason": "r", "expires": "1s" });
     modegate.call("PUT", "/flags/contract", Some(body)).await;
     // Where the machine is so slow that contract has ended already, there is nothing to show.
     if modegate.set_flag("runtime", true).await.status != 200 {
