@@ -136,6 +136,9 @@ impl Policy {
         if let Some(rejection) = self.refuse_head(headers) {
             return Verdict::refused(rejection);
         }
+        if chunks.iter().map(Bytes::len).sum::<usize>() > self.contract.body_limit {
+            return Verdict::refused(Rejection::TooLarge);
+        }
         let found = match self.readable(leg, route, chunks) {
             Ok(found) => found,
             Err(verdict) => return *verdict,

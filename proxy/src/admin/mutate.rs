@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json as object;
 
 use super::answer::{Answer, json, refuse};
-use crate::flags::{Refusal, Store};
+use crate::flags::{Refusal, Snapshot, Store};
 
 /// The largest body of a call, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -53,14 +53,10 @@ impl Call {
         match store.set(flag, value, (&self.actor, &self.reason), lasts, limit) {
             Err(refusal) => refused(&refusal),
             Ok(snapshot) => {
-                let (name, seconds) = (flag.name(), lasts.as_secs());
-                let (actor, reason) = (&self.actor, &self.reason);
-                let generation = snapshot.generation;
+                let (name, generation) = (flag.name(), snapshot.generation);
+                let (actor, reason, seconds) = (&self.actor, &self.reason, lasts.as_secs());
                 tracing::warn!(flag = name, value, %actor, %reason, seconds, generation, "flag set");
-                json(
-                    StatusCode::OK,
-                    &object!({ "flag": name, "value": value, "generation": generation }),
-                )
+                done(flag, &snapshot)
             }
         }
     }
@@ -72,15 +68,21 @@ impl Call {
             Ok(snapshot) => {
                 let (name, generation) = (flag.name(), snapshot.generation);
                 let (actor, reason) = (&self.actor, &self.reason);
-                let value = flag.of(&snapshot.flags);
-                tracing::warn!(flag = name, value, %actor, %reason, generation, "override cleared");
-                json(
-                    StatusCode::OK,
-                    &object!({ "flag": name, "value": value, "generation": generation }),
-                )
+                tracing::warn!(flag = name, %actor, %reason, generation, "override cleared");
+                done(flag, &snapshot)
             }
         }
     }
+}
+
+/// The flag as it is now, which may not be what was asked for: `kill` holds while any layer says so.
+fn done(flag: Flag, snapshot: &Snapshot) -> Answer {
+    let value = flag.of(&snapshot.flags);
+    let generation = snapshot.generation;
+    json(
+        StatusCode::OK,
+        &object!({ "flag": flag.name(), "value": value, "generation": generation }),
+    )
 }
 
 fn refused(refusal: &Refusal) -> Answer {

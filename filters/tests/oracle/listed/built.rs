@@ -3,7 +3,16 @@
 use super::{Case, FAST, On};
 
 pub fn cases() -> Vec<Case> {
-    [nested(), other_encodings(), blanks(), numbers(), long_strings(), many_members()].concat()
+    let groups = [
+        nested(),
+        other_encodings(),
+        blanks(),
+        numbers(),
+        long_strings(),
+        long_keys(),
+        many_members(),
+    ];
+    groups.concat()
 }
 
 fn message(number: u8, name: String, reads: &'static str, body: impl Into<Vec<u8>>) -> Case {
@@ -155,6 +164,33 @@ fn long_strings() -> Vec<Case> {
         ));
     }
     cases
+}
+
+/// The keys that messages are bucketed by, where they are cut or too long, and rooms too long for
+/// a header.
+fn long_keys() -> Vec<Case> {
+    let keys = [
+        ("120 units", "x".repeat(120)),
+        ("121 units", "x".repeat(121)),
+        ("a pair cut in two", "x".repeat(119) + "😀"),
+        ("an escaped pair cut in two", "x".repeat(119) + "\\ud83d\\ude00"),
+        ("120 characters of three bytes", "日".repeat(120)),
+        ("200 units", "x".repeat(200)),
+        ("201 units", "x".repeat(201)),
+        ("256 bytes", "é".repeat(128)),
+        ("257 bytes", "é".repeat(128) + "x"),
+        ("1 MB", "x".repeat(1_000_000)),
+    ];
+    let case = |(name, key): &(&str, String)| {
+        let user = format!(r#"{{"user":"{key}",{FAST}}}"#);
+        let nested = format!(r#"{{"metadata":{{"user_id":"{key}"}},{FAST}}}"#);
+        let room = format!(r#"{{"method":"m","params":{{"roomId":"{key}",{FAST}}}}}"#);
+        let request =
+            Case { on: On::Rpc, ..message(33, format!("a room of {name}"), "fast", room) };
+        let user = message(33, format!("the /v1 key of {name}"), "fast", user);
+        [user, message(33, format!("its last place, {name}"), "fast", nested), request]
+    };
+    keys.iter().flat_map(case).collect()
 }
 
 fn many_members() -> Vec<Case> {
