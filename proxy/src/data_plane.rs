@@ -3,9 +3,9 @@
 //! ```text
 //! connection   hyper's HTTP/1.1 on a pingora-core stream; deadlines of head and idle
 //!      │ one Exchange a request: identity taken, tags stripped, flags read once
-//! stack        Capability ──► Limits ──► Contract ──► Forward        (tower services)
+//! stack        capability ──► limits ──► Contract ──► Forward        (tower services)
 //!                  │             │           │            │
-//!                  │ /.well-known│ 503       │ 4xx        │ 502, 504
+//!                  │ /.well-known│ 503, 4xx  │ 4xx        │ 502, 504
 //!                  ▼             ▼           ▼            ▼
 //! reply        an answer with the request's Record in it; dropping it, at the end of the answer
 //!              or wherever the request stopped, counts it and writes its access line
@@ -17,8 +17,10 @@ mod connection;
 mod contract;
 mod exchange;
 mod forward;
+mod gate;
 mod held_body;
 mod hop;
+mod idle;
 mod limits;
 mod origin;
 mod pool;

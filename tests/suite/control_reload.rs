@@ -167,7 +167,7 @@ async fn a_bad_file_changes_nothing_and_says_so_everywhere() {
     let origin = Origin::echo().await;
     let modegate = Modegate::start(&config(&origin, "contract = true")).await;
     let good = std::fs::read_to_string(modegate.file()).unwrap();
-    let before = modegate.flags().await;
+    let before = (modegate.flags().await, view(&modegate).await["settings"].clone());
     for (refused, Case { name, edit, says }) in (1..).zip(cases) {
         std::fs::write(modegate.file(), edit(&good)).unwrap();
         // A write in place may be seen half done first: what stays is what counts.
@@ -191,8 +191,8 @@ async fn a_bad_file_changes_nothing_and_says_so_everywhere() {
         })
         .await;
         let now = view(&modegate).await;
-        assert_eq!(now["text"], good, "{name}: the text in force");
-        assert_eq!(modegate.flags().await["flags"], before["flags"], "{name}");
+        assert_eq!(now["settings"], before.1, "{name}: what is in force");
+        assert_eq!(modegate.flags().await["flags"], before.0["flags"], "{name}");
         assert_eq!(message(&modegate, &origin).await.1, DOWNGRADED, "{name}");
 
         std::fs::write(modegate.file(), &good).unwrap();
@@ -257,7 +257,8 @@ async fn what_needs_a_restart_is_reported_and_the_rest_holds_at_once() {
     until_flag(&modegate, "contract", true).await;
     let now = view(&modegate).await;
     assert_eq!(now["restart_needed"], json!(["listener", "server"]));
-    assert_eq!((&now["error"], &now["text"]), (&Value::Null, &json!(text)));
+    assert_eq!((&now["error"], &now["settings"]["limits"]["in_flight"]), (&Value::Null, &json!(9)));
+    assert_eq!(now["settings"]["timeouts"]["pool_idle"], "4s", "defaults are shown as well");
     let line = modegate.logged("configuration reloaded").await;
     assert!(line["restart"].as_str().is_some_and(|said| said.contains("listener")), "{line}");
     assert_eq!(message(&modegate, &origin).await.1, DOWNGRADED, "the old listener still serves");

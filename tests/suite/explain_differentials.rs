@@ -1,5 +1,6 @@
 //! `modegate explain` on every listed body: its verdict is the one that follows from Node's reading.
-//! The cases, by number, with what each tries, are in the filters' oracle tests.
+//! The cases, by number, with what each tries, are in the filters' oracle tests; run with
+//! `--nocapture` to see each.
 
 use crate::explain_oracle::listed::{On, cases};
 use crate::explain_oracle::node::Node;
@@ -24,11 +25,14 @@ fn explain_agrees_with_node_on_every_listed_body() {
             (&strips, BRIDGE, request),
             (&replaces, RUNTIME, request),
         ];
+        let before = faults.len();
         for (explainer, door, body) in asked {
             if let Some(fault) = explainer.faults(&mut node, Request::post(door, body)) {
                 faults.push(format!("{} {}: {fault}", case.number, case.name));
             }
         }
+        let agrees = if faults.len() == before { "agrees" } else { "DIFFERS" };
+        println!("case {:>2}, {}: {}, {agrees}", case.number, case.name, case.reads);
     }
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }

@@ -85,7 +85,6 @@ async fn no_spelling_that_node_reads_as_a_route_gets_past() {
         "http://evil.example\\api\\chat",
         "http://user@evil.example/api/chat",
         "HTTP://evil.example/x/%2E%2e/api/chat",
-        "//user:1@evil.example:70000/api/chat",
     ];
     for target in targets {
         let response = modegate.post(target, BODY).await;
@@ -95,8 +94,7 @@ async fn no_spelling_that_node_reads_as_a_route_gets_past() {
         }
     }
     for received in origin.received() {
-        let target = received.target();
-        assert!(received.text() == STRIPPED || target.starts_with("//user:1@"), "{target}");
+        assert_eq!(received.text(), STRIPPED, "{}", received.target());
     }
 }
 

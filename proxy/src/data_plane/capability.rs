@@ -1,57 +1,28 @@
 //! `GET /.well-known/processing` on the frontend leg: what a client may show and ask for.
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
-use std::task::{Context, Poll};
+use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use futures_util::future::Either;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Response};
 use modegate_filters::route::Leg;
 use serde_json::json;
-use tower::{Layer, Service};
 
 use super::exchange::Exchange;
 use super::reply::Reply;
-use super::stack::{Answer, Serve};
+use super::stack::Answer;
 use crate::flags::Snapshot;
 
 /// The document's path.
 pub const PATH: &str = "/.well-known/processing";
 
-/// Puts [`Capability`] around a service.
-#[derive(Clone, Copy, Debug)]
-pub struct CapabilityLayer;
-
-impl<S> Layer<S> for CapabilityLayer {
-    type Service = Capability<S>;
-
-    fn layer(&self, inner: S) -> Capability<S> {
-        Capability(inner)
+/// Answers for the document and lets everything else go on.
+pub fn show(exchange: Exchange) -> ControlFlow<Answer, Exchange> {
+    let read = matches!(exchange.head.method, Method::GET | Method::HEAD);
+    if exchange.plane.leg == Leg::Frontend && read && exchange.head.uri.path() == PATH {
+        return ControlFlow::Break(answer(exchange));
     }
-}
-
-/// Answers for the document and passes everything else on.
-#[derive(Clone, Copy, Debug)]
-pub struct Capability<S>(S);
-
-impl<S: Serve> Service<Exchange> for Capability<S> {
-    type Response = Answer;
-    type Error = Infallible;
-    type Future = Either<Ready<Result<Answer, Infallible>>, S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, exchange: Exchange) -> Self::Future {
-        let read = matches!(exchange.head.method, Method::GET | Method::HEAD);
-        if exchange.plane.leg == Leg::Frontend && read && exchange.head.uri.path() == PATH {
-            return Either::Left(ready(Ok(answer(exchange))));
-        }
-        Either::Right(self.0.call(exchange))
-    }
+    ControlFlow::Continue(exchange)
 }
 
 fn answer(exchange: Exchange) -> Answer {

@@ -1,5 +1,5 @@
-//! Deadlines that hyper does not keep: a connection's idle time apart from its head's, and the
-//! time between two chunks of a body.
+//! A client's connection with deadlines that hyper does not keep: its idle time apart from the
+//! time that a head may take.
 
 use std::future::Future;
 use std::io;
@@ -12,40 +12,6 @@ use std::time::Duration;
 use pingora_core::protocols::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
-
-/// A wait that ends after a time without [`Idle::rest`]; without a limit it never does.
-#[derive(Debug)]
-pub struct Idle {
-    limit: Option<Duration>,
-    since: Option<Instant>,
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-impl Idle {
-    /// A wait with a limit.
-    pub fn new(limit: Option<Duration>) -> Idle {
-        Idle { limit, since: None, timer: None }
-    }
-
-    /// Something came: the next wait begins anew.
-    pub fn rest(&mut self) {
-        self.since = None;
-    }
-
-    /// Called while nothing comes; whether that has been so for the limit.
-    pub fn poll_over(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(limit) = self.limit else { return false };
-        if self.since.is_none() {
-            let now = Instant::now();
-            self.since = Some(now);
-            match &mut self.timer {
-                Some(timer) => timer.as_mut().reset(now + limit),
-                None => self.timer = Some(Box::pin(tokio::time::sleep_until(now + limit))),
-            }
-        }
-        self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
-    }
-}
 
 /// Whether a request is being served on a connection.
 #[derive(Clone, Debug, Default)]

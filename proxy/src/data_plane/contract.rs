@@ -6,8 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::Method;
-use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue, TRAILER, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HeaderValue, TRAILER, TRANSFER_ENCODING};
 use modegate_filters::edit;
 use modegate_filters::inspect::Verdict;
 use modegate_filters::rejection::Rejection;
@@ -48,14 +47,6 @@ impl<S: Serve> Service<Exchange> for Contract<S> {
     fn call(&mut self, mut exchange: Exchange) -> Self::Future {
         let mut inner = self.0.clone();
         Box::pin(async move {
-            if exchange.head.method == Method::CONNECT {
-                return Ok(refuse(exchange.record, Rejection::Method, None));
-            }
-            if expects_otherwise(&exchange) {
-                return Ok(refuse(exchange.record, Rejection::Expectation, None));
-            }
-            // hyper sends 100 Continue when the body is first asked for; the upstream need not.
-            exchange.head.headers.remove(EXPECT);
             let Some(route) = exchange.route.take() else { return inner.call(exchange).await };
             match keep(exchange, &route).await {
                 Ok(exchange) => inner.call(exchange).await,
@@ -105,9 +96,4 @@ fn refused(mut exchange: Exchange, route: &Route, verdict: Verdict, chunks: &[By
     exchange.record.judged(route, &verdict, chunks);
     let rejection = verdict.rejection.unwrap_or(Rejection::NotJson);
     refuse(exchange.record, rejection, verdict.id.as_deref())
-}
-
-fn expects_otherwise(exchange: &Exchange) -> bool {
-    let continues = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    !exchange.headers().get_all(EXPECT).iter().all(continues)
 }

@@ -1,47 +1,29 @@
-//! Sheds requests over `limits.in_flight`, before anything of them is read.
+//! Sheds requests over `limits.in_flight`, before anything of them is read, and those that no leg
+//! serves.
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
-use std::task::{Context, Poll};
+use std::ops::ControlFlow;
 
-use futures_util::future::Either;
+use http::Method;
+use http::header::{EXPECT, HeaderValue};
 use modegate_filters::rejection::Rejection;
-use tower::{Layer, Service};
 
 use super::exchange::Exchange;
 use super::refuse::refuse;
-use super::stack::{Answer, Serve};
+use super::stack::Answer;
 
-/// Puts [`Limits`] around a service.
-#[derive(Clone, Copy, Debug)]
-pub struct LimitsLayer;
-
-impl<S> Layer<S> for LimitsLayer {
-    type Service = Limits<S>;
-
-    fn layer(&self, inner: S) -> Limits<S> {
-        Limits(inner)
-    }
-}
-
-/// Refuses what is over the limit.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits<S>(S);
-
-impl<S: Serve> Service<Exchange> for Limits<S> {
-    type Response = Answer;
-    type Error = Infallible;
-    type Future = Either<Ready<Result<Answer, Infallible>>, S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, exchange: Exchange) -> Self::Future {
-        if exchange.level > exchange.snapshot.settings.limits.in_flight as u64 {
-            let answer = refuse(exchange.record, Rejection::InFlight, None);
-            return Either::Left(ready(Ok(answer)));
-        }
-        Either::Right(self.0.call(exchange))
-    }
+/// Lets a request on unless it is one too many, a CONNECT, or expects what is not there.
+pub fn admit(mut exchange: Exchange) -> ControlFlow<Answer, Exchange> {
+    let continues = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    let rejection = if exchange.level > exchange.snapshot.settings.limits.in_flight as u64 {
+        Rejection::InFlight
+    } else if exchange.head.method == Method::CONNECT {
+        Rejection::Method
+    } else if !exchange.head.headers.get_all(EXPECT).iter().all(continues) {
+        Rejection::Expectation
+    } else {
+        // hyper sends 100 Continue when the body is first asked for; the upstream need not.
+        exchange.head.headers.remove(EXPECT);
+        return ControlFlow::Continue(exchange);
+    };
+    ControlFlow::Break(refuse(exchange.record, rejection, None))
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::client_io::Idle;
+use super::idle::Idle;
 use super::pool::Lease;
 use super::record::Record;
 

@@ -3,11 +3,12 @@
 use http::Response;
 use tower::ServiceBuilder;
 
-use super::capability::CapabilityLayer;
+use super::capability;
 use super::contract::ContractLayer;
 use super::exchange::Exchange;
 use super::forward::Forward;
-use super::limits::LimitsLayer;
+use super::gate::GateLayer;
+use super::limits;
 use super::reply::Reply;
 
 /// What every service of the stack answers with.
@@ -44,8 +45,8 @@ impl<S> Serve for S where
 /// The stack. Its services hold nothing: what they need comes with each request.
 pub fn stack() -> impl Serve {
     ServiceBuilder::new()
-        .layer(CapabilityLayer)
-        .layer(LimitsLayer)
+        .layer(GateLayer(capability::show))
+        .layer(GateLayer(limits::admit))
         .layer(ContractLayer)
         .service(Forward)
 }

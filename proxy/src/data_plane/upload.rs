@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use modegate_filters::tags;
 
-use super::client_io::Idle;
+use super::idle::Idle;
 use crate::metrics::Held;
 
 /// Why a request's body broke off on its way to the upstream.

@@ -1,0 +1,224 @@
+//! Exchanges that end otherwise than both sides meant: silences, early answers, clients that
+//! leave, and upstreams that say more than they should.
+
+use std::sync::Mutex;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::harness::{
+    Answer, Client, End, Framing, Modegate, Origin, Piece, Request, Step, eventually, script,
+    settings, within,
+};
+
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n";
+const EVENTS: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\
+     Transfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n";
+
+/// An origin whose answers the test steps through, one sender a request.
+async fn stepwise() -> (Origin, tokio::sync::mpsc::UnboundedReceiver<UnboundedSender<Step>>) {
+    let (scripts, steps) = tokio::sync::mpsc::unbounded_channel();
+    let scripts = Mutex::new(scripts);
+    let origin = Origin::start(move |_| {
+        let (steps, answer) = script();
+        let _ = scripts.lock().expect("no panic").send(steps);
+        answer
+    })
+    .await;
+    (origin, steps)
+}
+
+fn send(steps: &UnboundedSender<Step>, text: &str) {
+    steps.send(Step::Send(text.as_bytes().to_vec())).expect("the origin listens");
+}
+
+#[tokio::test]
+async fn an_answer_that_stops_is_cut_and_an_event_stream_is_not() {
+    let (origin, mut scripts) = stepwise().await;
+    let extra = "[timeouts]\nidle = \"150ms\"\n";
+    let modegate = Modegate::start(&settings(&origin, extra)).await;
+
+    let mut events = Client::connect(modegate.frontend()).await;
+    events.write(Request::post("/api/chat/stream", "{}").bytes()).await;
+    let stream = within("the stream's steps", scripts.recv()).await.expect("steps");
+    send(&stream, EVENTS);
+    assert_eq!(events.head().await.expect("a head").part(1), "200");
+    let mut framing = Framing::Chunked;
+    assert_eq!(events.data(&mut framing).await, "data: 1\n\n");
+
+    for target in ["/api/chat", "/other"] {
+        let mut client = Client::connect(modegate.frontend()).await;
+        client.write(Request::post(target, "{}").bytes()).await;
+        let steps = within("the answer's steps", scripts.recv()).await.expect("steps");
+        send(&steps, CHUNKED);
+        let response = client.response().await;
+        assert_eq!((response.text().as_str(), response.end), ("one", End::Cut), "{target}");
+    }
+    // The stream was silent for longer than both.
+    send(&stream, "9\r\ndata: 2\n\n\r\n0\r\n\r\n");
+    assert_eq!(events.data(&mut framing).await, "data: 2\n\n");
+    assert_eq!(events.piece(&mut framing).await, Piece::End(End::Clean, Vec::new()));
+    modegate.counted("modegate_requests_total", &[("outcome", "cut")], 2.0).await;
+    eventually("the cut connections' end", async || (origin.open() == 1).then_some(())).await;
+}
+
+#[tokio::test]
+async fn an_event_stream_is_cut_after_its_own_idle_time_if_it_has_one() {
+    let (origin, mut scripts) = stepwise().await;
+    let extra = "[timeouts]\nstream_idle = \"150ms\"\n";
+    let modegate = Modegate::start(&settings(&origin, extra)).await;
+    let mut events = Client::connect(modegate.frontend()).await;
+    events.write(Request::get("/events").bytes()).await;
+    let stream = within("the stream's steps", scripts.recv()).await.expect("steps");
+    send(&stream, EVENTS);
+    let response = events.response().await;
+    assert_eq!((response.text().as_str(), response.end), ("data: 1\n\n", End::Cut));
+}
+
+#[tokio::test]
+async fn an_upload_that_stops_is_given_up() {
+    let origin = Origin::echo().await;
+    let extra = "[timeouts]\nidle = \"150ms\"\n";
+    let modegate = Modegate::start(&settings(&origin, extra)).await;
+    let mut client = Client::connect(modegate.frontend()).await;
+    client.write("POST /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nsome").await;
+    let response = client.response().await;
+    assert_eq!(response.status, 408);
+    assert_eq!(response.text(), r#"{"error":"Request body did not arrive in time"}"#);
+    client.closed().await;
+    eventually("the upstream's connection's end", async || (origin.open() == 0).then_some(())).await;
+    assert_eq!(origin.last().end, Some(End::Cut));
+}
+
+#[tokio::test]
+async fn an_upload_that_is_cut_is_a_cut_at_the_origin() {
+    let origin = Origin::echo().await;
+    let modegate = Modegate::start(&settings(&origin, "")).await;
+    let heads = ["Content-Length: 100\r\n\r\nsome", "Transfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n"];
+    for (number, head) in heads.iter().enumerate() {
+        let mut client = Client::connect(modegate.frontend()).await;
+        client.write(format!("POST /upload HTTP/1.1\r\nHost: h\r\n{head}")).await;
+        eventually("the body's beginning", async || {
+            let received = origin.received();
+            received.get(number).filter(|one| one.body == b"some").map(|_| ())
+        })
+        .await;
+        drop(client);
+        eventually("the cut", async || origin.received()[number].end).await;
+        assert_eq!(origin.last().end, Some(End::Cut));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_before_the_bodys_end_is_relayed() {
+    let origin = Origin::start(|_| {
+        let answer = "HTTP/1.1 413 Payload Too Large\r\nContent-Length: 5\r\n\r\nlarge";
+        Answer::Early(answer.as_bytes().to_vec())
+    })
+    .await;
+    let modegate = Modegate::start(&settings(&origin, "")).await;
+    for framing in ["Content-Length: 100000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n4\r\n"] {
+        let mut client = Client::connect(modegate.frontend()).await;
+        client.write(format!("POST /upload HTTP/1.1\r\nHost: h\r\n{framing}some")).await;
+        let response = client.response().await;
+        assert_eq!((response.status, response.text().as_str()), (413, "large"), "{framing}");
+        assert_eq!(response.end, End::Clean);
+    }
+    // What was left of those bodies is never taken for a request.
+    let response = Client::once(modegate.frontend(), Request::get("/upload")).await;
+    assert_eq!(response.status, 413);
+    assert_eq!(origin.requests(), 3);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_ends_the_upstreams_work() {
+    let (origin, mut scripts) = stepwise().await;
+    let modegate = Modegate::start(&settings(&origin, "")).await;
+    for (number, begun) in [None, Some(CHUNKED), Some(EVENTS)].into_iter().enumerate() {
+        let mut client = Client::connect(modegate.frontend()).await;
+        client.write(Request::post("/api/chat/stream", "{}").bytes()).await;
+        let steps = within("the answer's steps", scripts.recv()).await.expect("steps");
+        if let Some(text) = begun {
+            send(&steps, text);
+            assert!(client.head().await.is_some());
+        }
+        assert_eq!(origin.open(), 1);
+        if number == 1 {
+            client.reset();
+        } else {
+            drop(client);
+        }
+        eventually("the upstream's connection's end", async || (origin.open() == 0).then_some(()))
+            .await;
+        modegate.counted("modegate_inflight", &[], 0.0).await;
+        let line = modegate.access(number + 1).await.remove(number);
+        assert_eq!(line["outcome"], "gone", "{line}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_upstream_says_beyond_its_answer_reaches_nobody() {
+    let poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
+    let answers = [
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{{}}{poison}"),
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n{poison}"),
+        format!("HTTP/1.1 204 No Content\r\n\r\n{poison}"),
+        format!("HTTP/1.1 304 Not Modified\r\nContent-Length: 6\r\n\r\n{poison}"),
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n{poison}{poison}"),
+    ];
+    for answer in answers {
+        let bytes = answer.clone().into_bytes();
+        let origin = Origin::start(move |request| match request.target() {
+            "/bad" => Answer::Bytes(bytes.clone()),
+            _ => Answer::ok("clean"),
+        })
+        .await;
+        let modegate = Modegate::start(&settings(&origin, "[server]\nthreads = 1\n")).await;
+        for _ in 0..5 {
+            let mut client = Client::connect(modegate.frontend()).await;
+            let bad = client.exchange(&Request::get("/bad")).await;
+            assert!(!bad.text().contains("poison"), "{answer:?}");
+            let next = Client::once(modegate.frontend(), Request::get("/next")).await;
+            assert_eq!((next.status, next.text().as_str()), (200, "clean"), "{answer:?}");
+            let same = client.exchange(&Request::get("/same")).await;
+            assert_eq!((same.status, same.text().as_str()), (200, "clean"), "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_two_lengths_is_none() {
+    let answers = [
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2, 5\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nhello",
+    ];
+    for answer in answers {
+        let origin = Origin::start(move |_| Answer::ThenClose(answer.as_bytes().to_vec())).await;
+        let modegate = Modegate::start(&settings(&origin, "")).await;
+        let response = modegate.post("/api/chat", "{}").await;
+        assert_eq!(response.status, 502, "{answer}");
+    }
+    // Chunked counts, and the length goes: RFC 9112, section 6.3.
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n\
+         5\r\nhello\r\n0\r\n\r\n";
+    let origin = Origin::start(move |_| Answer::ThenClose(answer.as_bytes().to_vec())).await;
+    let modegate = Modegate::start(&settings(&origin, "")).await;
+    let response = modegate.post("/api/chat", "{}").await;
+    if response.status != 502 {
+        assert_eq!((response.text().as_str(), response.end), ("hello", End::Clean));
+        let coded = response.header("transfer-encoding").is_some();
+        assert!(coded != response.header("content-length").is_some(), "{:?}", response.head);
+    }
+}
+
+#[tokio::test]
+async fn interim_answers_are_no_answers() {
+    let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    let bytes = format!("{}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{{}}", interim.repeat(3));
+    let origin = Origin::start(move |_| Answer::Bytes(bytes.clone().into_bytes())).await;
+    let modegate = Modegate::start(&settings(&origin, "")).await;
+    for _ in 0..3 {
+        let response = modegate.post("/api/chat", "{}").await;
+        assert_eq!((response.status, response.text().as_str()), (200, "{}"));
+    }
+}
