@@ -1,46 +1,24 @@
 //! Exchanges that end otherwise than both sides meant: silences, early answers, clients that
 //! leave, and upstreams that say more than they should.
 
-use std::sync::Mutex;
-
-use tokio::sync::mpsc::UnboundedSender;
-
 use crate::harness::{
-    Answer, Client, End, Framing, Modegate, Origin, Piece, Request, Step, eventually, script,
-    settings, within,
+    Answer, Client, End, Framing, Modegate, Origin, Piece, Request, eventually, settings,
 };
 
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n";
 const EVENTS: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\
      Transfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n";
 
-/// An origin whose answers the test steps through, one sender a request.
-async fn stepwise() -> (Origin, tokio::sync::mpsc::UnboundedReceiver<UnboundedSender<Step>>) {
-    let (scripts, steps) = tokio::sync::mpsc::unbounded_channel();
-    let scripts = Mutex::new(scripts);
-    let origin = Origin::start(move |_| {
-        let (steps, answer) = script();
-        let _ = scripts.lock().expect("no panic").send(steps);
-        answer
-    })
-    .await;
-    (origin, steps)
-}
-
-fn send(steps: &UnboundedSender<Step>, text: &str) {
-    steps.send(Step::Send(text.as_bytes().to_vec())).expect("the origin listens");
-}
-
 #[tokio::test]
 async fn an_answer_that_stops_is_cut_and_an_event_stream_is_not() {
-    let (origin, mut scripts) = stepwise().await;
+    let (origin, mut scripts) = Origin::stepwise().await;
     let extra = "[timeouts]\nidle = \"150ms\"\n";
     let modegate = Modegate::start(&settings(&origin, extra)).await;
 
     let mut events = Client::connect(modegate.frontend()).await;
     events.write(Request::post("/api/chat/stream", "{}").bytes()).await;
-    let stream = within("the stream's steps", scripts.recv()).await.expect("steps");
-    send(&stream, EVENTS);
+    let stream = scripts.next().await;
+    stream.send(EVENTS);
     assert_eq!(events.head().await.expect("a head").part(1), "200");
     let mut framing = Framing::Chunked;
     assert_eq!(events.data(&mut framing).await, "data: 1\n\n");
@@ -48,13 +26,13 @@ async fn an_answer_that_stops_is_cut_and_an_event_stream_is_not() {
     for target in ["/api/chat", "/other"] {
         let mut client = Client::connect(modegate.frontend()).await;
         client.write(Request::post(target, "{}").bytes()).await;
-        let steps = within("the answer's steps", scripts.recv()).await.expect("steps");
-        send(&steps, CHUNKED);
+        let steps = scripts.next().await;
+        steps.send(CHUNKED);
         let response = client.response().await;
         assert_eq!((response.text().as_str(), response.end), ("one", End::Cut), "{target}");
     }
     // The stream was silent for longer than both.
-    send(&stream, "9\r\ndata: 2\n\n\r\n0\r\n\r\n");
+    stream.send("9\r\ndata: 2\n\n\r\n0\r\n\r\n");
     assert_eq!(events.data(&mut framing).await, "data: 2\n\n");
     assert_eq!(events.piece(&mut framing).await, Piece::End(End::Clean, Vec::new()));
     modegate.counted("modegate_requests_total", &[("outcome", "cut")], 2.0).await;
@@ -63,13 +41,13 @@ async fn an_answer_that_stops_is_cut_and_an_event_stream_is_not() {
 
 #[tokio::test]
 async fn an_event_stream_is_cut_after_its_own_idle_time_if_it_has_one() {
-    let (origin, mut scripts) = stepwise().await;
+    let (origin, mut scripts) = Origin::stepwise().await;
     let extra = "[timeouts]\nstream_idle = \"150ms\"\n";
     let modegate = Modegate::start(&settings(&origin, extra)).await;
     let mut events = Client::connect(modegate.frontend()).await;
     events.write(Request::get("/events").bytes()).await;
-    let stream = within("the stream's steps", scripts.recv()).await.expect("steps");
-    send(&stream, EVENTS);
+    let stream = scripts.next().await;
+    stream.send(EVENTS);
     let response = events.response().await;
     assert_eq!((response.text().as_str(), response.end), ("data: 1\n\n", End::Cut));
 }
@@ -131,14 +109,14 @@ async fn an_answer_before_the_bodys_end_is_relayed() {
 
 #[tokio::test]
 async fn a_client_that_leaves_ends_the_upstreams_work() {
-    let (origin, mut scripts) = stepwise().await;
+    let (origin, mut scripts) = Origin::stepwise().await;
     let modegate = Modegate::start(&settings(&origin, "")).await;
     for (number, begun) in [None, Some(CHUNKED), Some(EVENTS)].into_iter().enumerate() {
         let mut client = Client::connect(modegate.frontend()).await;
         client.write(Request::post("/api/chat/stream", "{}").bytes()).await;
-        let steps = within("the answer's steps", scripts.recv()).await.expect("steps");
+        let steps = scripts.next().await;
         if let Some(text) = begun {
-            send(&steps, text);
+            steps.send(text);
             assert!(client.head().await.is_some());
         }
         assert_eq!(origin.open(), 1);

@@ -6,7 +6,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
-use super::eventually;
+use super::{eventually, within};
 use super::stream::{Address, Io, Reset, tcp};
 use super::wire::{End, Framing, Head, Piece, Wire};
 
@@ -81,9 +81,41 @@ pub enum Step {
 }
 
 /// The two ends of a step-wise answer: the test's, and the origin's.
-pub fn script() -> (mpsc::UnboundedSender<Step>, Answer) {
+pub fn script() -> (Steps, Answer) {
     let (steps, told) = mpsc::unbounded_channel();
-    (steps, Answer::Steps(told))
+    (Steps(steps), Answer::Steps(told))
+}
+
+/// The test's end of a step-wise answer.
+#[derive(Clone, Debug)]
+pub struct Steps(mpsc::UnboundedSender<Step>);
+
+impl Steps {
+    /// The next step.
+    pub fn step(&self, step: Step) {
+        self.0.send(step).expect("the origin still answers");
+    }
+
+    /// Sends bytes.
+    pub fn send(&self, bytes: impl AsRef<[u8]>) {
+        self.step(Step::Send(bytes.as_ref().to_vec()));
+    }
+
+    /// Sends bytes as one chunk.
+    pub fn chunk(&self, bytes: impl AsRef<[u8]>) {
+        let bytes = bytes.as_ref();
+        self.send([format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat());
+    }
+}
+
+/// The steps of an origin's answers, one after the other, in the order of the requests.
+pub struct Scripts(mpsc::UnboundedReceiver<Steps>);
+
+impl Scripts {
+    /// The steps of the next answer, once its request is there.
+    pub async fn next(&mut self) -> Steps {
+        within("a request at the origin", self.0.recv()).await.expect("the origin runs")
+    }
 }
 
 impl Answer {
@@ -105,6 +137,7 @@ type Script = dyn Fn(&Received) -> Answer + Send + Sync;
 #[derive(Default)]
 struct State {
     received: Vec<Received>,
+    forgotten: usize,
     accepted: usize,
     open: usize,
     bytes: usize,
@@ -128,6 +161,18 @@ impl Origin {
     /// An origin that answers every request with its own body.
     pub async fn echo() -> Origin {
         Origin::start(|_| Answer::Echo).await
+    }
+
+    /// An origin whose answers the test steps through.
+    pub async fn stepwise() -> (Origin, Scripts) {
+        let (scripts, told) = mpsc::unbounded_channel();
+        let origin = Origin::start(move |_| {
+            let (steps, answer) = script();
+            let _ = scripts.send(steps);
+            answer
+        })
+        .await;
+        (origin, Scripts(told))
     }
 
     /// An origin on a TCP port.
@@ -194,17 +239,21 @@ impl Origin {
 
     /// Every request so far, those included whose body is still coming.
     pub fn received(&self) -> Vec<Received> {
-        self.lock().received.clone()
+        let state = self.lock();
+        state.received[state.forgotten..].to_vec()
     }
 
     /// How many requests came so far.
     pub fn requests(&self) -> usize {
-        self.lock().received.len()
+        let state = self.lock();
+        state.received.len() - state.forgotten
     }
 
     /// The last request, read to its end.
     pub fn last(&self) -> Received {
-        let last = self.lock().received.last().cloned().expect("a request");
+        let state = self.lock();
+        let last = state.received[state.forgotten..].last().cloned().expect("a request");
+        drop(state);
         assert!(last.end.is_some(), "the request's body is still coming: {:?}", last.head);
         last
     }
@@ -212,7 +261,8 @@ impl Origin {
     /// Waits for this many requests, and gives the last of them as it is then.
     pub async fn wait_for(&self, requests: usize) -> Received {
         eventually("a request at the origin", async || {
-            self.lock().received.get(requests - 1).cloned()
+            let state = self.lock();
+            state.received[state.forgotten..].get(requests - 1).cloned()
         })
         .await
     }
@@ -232,9 +282,11 @@ impl Origin {
         self.lock().bytes
     }
 
-    /// Forgets what it received.
+    /// Forgets what it received; what is still coming of it goes unseen.
     pub fn forget(&self) {
-        self.lock().received.clear();
+        let mut state = self.lock();
+        state.forgotten = state.received.len();
+        state.received.iter_mut().for_each(|received| received.body = Vec::new());
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -343,8 +395,7 @@ async fn read_body(wire: &mut Wire, mut framing: Framing, state: &Mutex<State>, 
         let mut state = state.lock().expect("no panic");
         let bytes = if let Piece::Data(data) = &piece { data.len() } else { 0 };
         state.bytes += bytes;
-        // A test may have forgotten what came before.
-        let Some(received) = state.received.get_mut(at) else { return };
+        let received = &mut state.received[at];
         match piece {
             Piece::Data(data) => received.body.extend(data),
             Piece::End(end, trailers) => {
