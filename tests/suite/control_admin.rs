@@ -168,7 +168,10 @@ async fn a_page_in_a_browser_gets_nowhere() {
             client.write(head).await;
             let response = client.response().await;
             let expected = if admitted { [200, 200] } else { [403, 400] };
-            assert!(expected.contains(&response.status), "{method} {path} {fields:?}: {response:?}");
+            assert!(
+                expected.contains(&response.status),
+                "{method} {path} {fields:?}: {response:?}"
+            );
             assert_eq!(response.header("access-control-allow-origin"), None, "{fields:?}");
         }
     }
@@ -195,7 +198,10 @@ async fn bodies_that_are_too_large_or_no_body_at_all() {
         for request in [put(padded(size)), put(padded(size)).chunked(1000)] {
             let response = Client::once(modegate.admin(), request).await;
             let status = response.status;
-            assert!(if taken { status == 200 } else { matches!(status, 400 | 413) }, "{size}: {status}");
+            assert!(
+                if taken { status == 200 } else { matches!(status, 400 | 413) },
+                "{size}: {status}"
+            );
             changes += u64::from(taken);
         }
     }

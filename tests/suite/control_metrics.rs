@@ -155,14 +155,15 @@ fn every_request_series() -> BTreeSet<BTreeMap<String, String>> {
         ("default", "fast"),
         ("fast", "fast"),
     ];
-    let outcomes =
-        ["ok", "client_error", "server_error", "refused", "unavailable", "cut", "gone"];
+    let outcomes = ["ok", "client_error", "server_error", "refused", "unavailable", "cut", "gone"];
     let mut all = BTreeSet::new();
     for (leg, dialects) in legs {
         let mut sets = vec![("none", "default", "none", "none")];
         for dialect in dialects {
             for (mode, requested) in asked {
-                sets.extend(["canary", "control"].map(|cohort| (*dialect, mode, requested, cohort)));
+                sets.extend(
+                    ["canary", "control"].map(|cohort| (*dialect, mode, requested, cohort)),
+                );
             }
         }
         for (dialect, mode, requested, cohort) in sets {

@@ -41,8 +41,10 @@ async fn until_error(modegate: &Modegate) -> String {
 }
 
 async fn until_no_error(modegate: &Modegate) {
-    eventually("no error in /config", async || view(modegate).await["error"].is_null().then_some(()))
-        .await;
+    eventually("no error in /config", async || {
+        view(modegate).await["error"].is_null().then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -53,7 +55,10 @@ async fn a_file_rewritten_in_place_or_renamed_is_taken_over() {
 
     std::fs::write(modegate.file(), with_flags(&modegate, "contract = true")).unwrap();
     let flags = until_flag(&modegate, "contract", true).await;
-    assert_eq!((&flags["generation"], &flags["flags"]["contract"]["layer"]), (&json!(2), &json!("file")));
+    assert_eq!(
+        (&flags["generation"], &flags["flags"]["contract"]["layer"]),
+        (&json!(2), &json!("file"))
+    );
     assert_eq!(message(&modegate, &origin).await.1, DOWNGRADED);
 
     let next = modegate.dir().path().join("next.toml");
@@ -75,7 +80,9 @@ async fn a_hangup_reads_the_file_again() {
     for generation in 2..5 {
         // Nothing has changed, so that nothing but the signal leads here.
         modegate.signal("HUP");
-        modegate.counted("modegate_config_loads_total", &[("result", "ok")], f64::from(generation)).await;
+        modegate
+            .counted("modegate_config_loads_total", &[("result", "ok")], f64::from(generation))
+            .await;
         assert_eq!(self::generation(&modegate).await, u64::from(generation as u32));
     }
     assert_eq!(message(&modegate, &origin).await.1, DOWNGRADED);
@@ -136,7 +143,12 @@ async fn a_bad_file_changes_nothing_and_says_so_everywhere() {
         Case {
             name: "an unknown key",
             edit: |text| text.replace("[flags]", "[flags]\ncontrakt = true"),
-            says: &["flags.contrakt (line ", "found: an unknown key", "allowed: ", "nearest: contract"],
+            says: &[
+                "flags.contrakt (line ",
+                "found: an unknown key",
+                "allowed: ",
+                "nearest: contract",
+            ],
         },
         Case {
             name: "several faults",
@@ -274,7 +286,8 @@ async fn overrides_outlive_a_reload() {
     let modegate = Modegate::start(&config(&origin, "contract = true")).await;
     modegate.flag("runtime", true).await;
     modegate.flag("cloud_enforced", false).await;
-    let text = with_flags(&modegate, "contract = true\ncloud_enforced = true\n[limits]\nin_flight = 9");
+    let text =
+        with_flags(&modegate, "contract = true\ncloud_enforced = true\n[limits]\nin_flight = 9");
     std::fs::write(modegate.file(), text).unwrap();
     modegate.logged("configuration reloaded").await;
     let flags = modegate.flags().await["flags"].clone();

@@ -2,9 +2,7 @@
 //! reload is judged by what held when it came.
 
 use crate::control_process::{CANARY, DOWNGRADED, FAST, ROUTE, STRIPPED, until_flag};
-use crate::harness::{
-    Answer, Client, Modegate, Origin, Request, Step, answer_framing, script, settings,
-};
+use crate::harness::{Answer, Client, Modegate, Origin, Request, answer_framing, script, settings};
 
 #[tokio::test]
 async fn streams_and_messages_in_flight_go_on_as_they_began() {
@@ -20,11 +18,12 @@ async fn streams_and_messages_in_flight_go_on_as_they_began() {
 
     let mut streaming = Client::connect(modegate.frontend()).await;
     streaming.write(Request::post("/api/chat/stream", STRIPPED).bytes()).await;
-    let send = |text: &str| steps.send(Step::Send(text.as_bytes().to_vec())).expect("the origin");
-    send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+    steps.send(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+    );
     let head = streaming.head().await.expect("the stream's head");
     let mut framing = answer_framing("POST", 200, &head);
-    send("9\r\ndata: 1\n\n\r\n");
+    steps.send("9\r\ndata: 1\n\n\r\n");
     assert_eq!(streaming.data(&mut framing).await, "data: 1\n\n");
 
     let mut half = Client::connect(modegate.frontend()).await;
@@ -46,7 +45,7 @@ async fn streams_and_messages_in_flight_go_on_as_they_began() {
         let next = client.exchange(&Request::post(ROUTE, FAST)).await;
         assert_eq!(next.text(), DOWNGRADED, "the connection's next request sees the new flags");
     }
-    send("9\r\ndata: 2\n\n\r\n0\r\n\r\n");
+    steps.send("9\r\ndata: 2\n\n\r\n0\r\n\r\n");
     assert_eq!(streaming.data(&mut framing).await, "data: 2\n\n");
     let end = streaming.piece(&mut framing).await;
     assert!(matches!(end, crate::harness::Piece::End(crate::harness::End::Clean, _)), "{end:?}");

@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 
 use crate::control_process::{FAST, ROUTE, command, handles, unauthorized};
 use crate::harness::{
-    Answer, Client, DEADLINE, End, Modegate, Origin, Piece, Request, Start, Step, answer_framing,
+    Answer, Client, DEADLINE, End, Modegate, Origin, Piece, Request, Start, answer_framing,
     eventually, script, settings,
 };
 
@@ -15,10 +15,6 @@ const TERMINATE: u32 = 15;
 
 /// With a grace period that no test waits for.
 const LONG: &str = "[server]\ngrace = \"60s\"\n";
-
-fn send(steps: &tokio::sync::mpsc::UnboundedSender<Step>, text: &str) {
-    steps.send(Step::Send(text.as_bytes().to_vec())).expect("the origin");
-}
 
 /// An origin that gives its answers step by step, one script a request.
 async fn scripted(scripts: Vec<Answer>) -> Origin {
@@ -66,10 +62,12 @@ async fn what_is_in_flight_is_finished_and_nothing_new_is_taken() {
     let mut streaming = Client::connect(modegate.frontend()).await;
     streaming.write(Request::post("/api/chat/stream", FAST).bytes()).await;
     origin.wait_for(2).await;
-    send(&events, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+    events.send(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+    );
     let head = streaming.head().await.expect("a head");
     let mut framing = answer_framing("POST", 200, &head);
-    send(&events, "9\r\ndata: 1\n\n\r\n");
+    events.send("9\r\ndata: 1\n\n\r\n");
     assert_eq!(streaming.data(&mut framing).await, "data: 1\n\n");
     let mut idle = Client::connect(modegate.runtime()).await;
 
@@ -80,14 +78,14 @@ async fn what_is_in_flight_is_finished_and_nothing_new_is_taken() {
     assert_eq!((ready.status, ready.text().as_str()), (503, "draining\n"));
     assert_eq!(unauthorized(&modegate, Request::get("/live")).await.status, 200);
 
-    send(&events, "9\r\ndata: 2\n\n\r\n");
+    events.send("9\r\ndata: 2\n\n\r\n");
     assert_eq!(streaming.data(&mut framing).await, "data: 2\n\n");
-    send(&slow, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone");
+    slow.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone");
     let answer = waiting.response().await;
     assert_eq!((answer.status, answer.text().as_str(), answer.end), (200, "done", End::Clean));
     waiting.closed().await;
     assert!(modegate.runs(), "the stream is still open");
-    send(&events, "0\r\n\r\n");
+    events.send("0\r\n\r\n");
     assert!(matches!(streaming.piece(&mut framing).await, Piece::End(End::Clean, _)));
     assert_eq!(modegate.exited(Duration::from_secs(5)).await, Some(0));
     assert_eq!(modegate.access_lines().len(), 2, "the log is written to its end");
@@ -118,7 +116,7 @@ async fn over_the_grace_period_it_leaves_anyway() {
     let mut client = Client::connect(modegate.frontend()).await;
     client.write(Request::post(ROUTE, FAST).bytes()).await;
     origin.wait_for(1).await;
-    send(&steps, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+    steps.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
     let head = client.head().await.expect("a head");
     let mut framing = answer_framing("POST", 200, &head);
     assert_eq!(client.data(&mut framing).await, "half");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::control_process::{CANARY, DOWNGRADED, FAST, ROUTE, STRIPPED, handles};
 use crate::harness::{
-    Address, Answer, Client, End, Modegate, Origin, Piece, Request, Start, Step, answer_framing,
+    Address, Answer, Client, End, Modegate, Origin, Piece, Request, Start, answer_framing,
     eventually_within, script, settings,
 };
 
@@ -51,8 +51,10 @@ async fn the_sockets_are_handed_over_and_nobody_is_refused() {
         _ => Answer::Echo,
     })
     .await;
-    let config =
-        settings(&origin, &format!("{CANARY}[flags]\ncontract = false\n[server]\ngrace = \"1s\"\n"));
+    let config = settings(
+        &origin,
+        &format!("{CANARY}[flags]\ncontract = false\n[server]\ngrace = \"1s\"\n"),
+    );
     let mut first = Modegate::start(&config).await;
     handles(&first, QUIT).await;
     let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::default());
@@ -62,8 +64,9 @@ async fn the_sockets_are_handed_over_and_nobody_is_refused() {
 
     let mut streaming = Client::connect(first.frontend()).await;
     streaming.write(Request::post("/api/chat/stream", FAST).bytes()).await;
-    let send = |text: &str| steps.send(Step::Send(text.as_bytes().to_vec())).expect("the origin");
-    send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+    steps.send(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+    );
     let head = streaming.head().await.expect("a head");
     let mut framing = answer_framing("POST", 200, &head);
 
@@ -80,7 +83,7 @@ async fn the_sockets_are_handed_over_and_nobody_is_refused() {
         (answers[1].load(Relaxed) > 0).then_some(())
     })
     .await;
-    send("9\r\ndata: 1\n\n\r\n0\r\n\r\n");
+    steps.send("9\r\ndata: 1\n\n\r\n0\r\n\r\n");
     assert_eq!(streaming.data(&mut framing).await, "data: 1\n\n");
     assert!(matches!(streaming.piece(&mut framing).await, Piece::End(End::Clean, _)));
     assert_eq!(first.exited(HAND_OVER).await, Some(0));

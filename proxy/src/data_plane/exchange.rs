@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::uri::Scheme;
-use http::{HeaderMap, HeaderValue, Request, request};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Request, Uri, request};
 use hyper::body::Incoming;
 use modegate_filters::inspect::Verdict;
-use modegate_filters::route::{Leg, Route, route};
+use modegate_filters::route::{Route, route};
 use modegate_filters::tags::{Identity, Trace};
 
 use super::Plane;
@@ -23,7 +23,7 @@ pub struct Exchange {
     pub plane: Arc<Plane>,
     /// The flags and settings that it sees.
     pub snapshot: Arc<Snapshot>,
-    /// The request's head.
+    /// The request's head, its target in origin form.
     pub head: request::Parts,
     /// The request's body, as it came or as it leaves.
     pub body: Payload,
@@ -57,7 +57,8 @@ impl Exchange {
         let identity = Identity::take(&mut head.headers);
         let request_id = identity.request_id.unwrap_or_else(new_request_id);
         let trace = identity.trace.unwrap_or_else(|| Trace::new(fastrand::u128(..)));
-        let route = find_route(plane.leg, &head);
+        head.uri = origin_form(head.uri);
+        let route = route(plane.leg, &head.method, head.uri.path());
         let (mut record, level) =
             Record::begin(plane, &snapshot, &head.method, &request_id, trace, serving);
         if let Some(route) = &route {
@@ -82,13 +83,14 @@ impl Exchange {
     }
 }
 
-/// The route as the server behind will read the target: in absolute form, as a whole URL.
-fn find_route(leg: Leg, head: &request::Parts) -> Option<Route> {
-    let http = |scheme: &Scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS;
-    match head.uri.scheme() {
-        Some(scheme) if !http(scheme) => route(leg, &head.method, &head.uri.to_string()),
-        _ => route(leg, &head.method, head.uri.path()),
+/// The target as it is sent on, and so as it is judged: only its path and query. Where a request
+/// goes is not for its target to say.
+fn origin_form(uri: Uri) -> Uri {
+    if uri.scheme().is_none() && uri.authority().is_none() {
+        return uri;
     }
+    let target = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+    Uri::from(target)
 }
 
 /// A version 7 UUID: ids sort by time, and need no system call for randomness.

@@ -10,8 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
-use http::uri::PathAndQuery;
-use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use modegate_filters::rejection::Rejection;
 use modegate_filters::tags;
@@ -66,7 +65,7 @@ async fn forward(mut exchange: Exchange) -> Answer {
     let head = exchange.head;
     let mut request = Request::new(body);
     *request.method_mut() = head.method;
-    *request.uri_mut() = origin_form(head.uri);
+    *request.uri_mut() = head.uri;
     *request.headers_mut() = head.headers;
 
     let way = Way { origin, address, plane: &exchange.plane, settings: &snapshot.settings };
@@ -230,15 +229,6 @@ fn fault(error: &hyper::Error) -> Rejection {
         }
     }
     Rejection::Unreachable
-}
-
-/// The target as an origin server takes it; where the request came to is ours to say.
-fn origin_form(uri: Uri) -> Uri {
-    if uri.scheme().is_none() && uri.authority().is_none() {
-        return uri;
-    }
-    let target = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
-    Uri::from(target)
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

@@ -1,7 +1,9 @@
 //! Headers that belong to one connection and are never passed on (RFC 9110, section 7.6.1).
 
 use http::HeaderMap;
-use http::header::{CONNECTION, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -17,6 +19,10 @@ pub fn strip(headers: &mut HeaderMap) -> Option<HeaderValue> {
             headers.remove(name);
         }
         headers.remove(CONNECTION);
+    }
+    if headers.contains_key(TRANSFER_ENCODING) {
+        // Of two lengths the coding is the one that was read (RFC 9112, section 6.3).
+        headers.remove(CONTENT_LENGTH);
     }
     for name in [KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, HTTP2_SETTINGS] {
         headers.remove(name);
@@ -64,6 +70,7 @@ mod tests {
             ("proxy-connection", "keep-alive"),
             ("te", "trailers"),
             ("transfer-encoding", "chunked"),
+            ("content-length", "3"),
             ("http2-settings", "AAA"),
             ("x-api-key", "kept"),
         ]);

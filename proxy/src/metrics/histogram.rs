@@ -56,7 +56,7 @@ impl Default for Histogram {
 }
 
 fn edge(at: usize) -> f64 {
-    if at >= EDGES { f64::MAX } else { 0.05 * (at as f64 / 4.0).exp2() }
+    if at >= EDGES { f64::INFINITY } else { 0.05 * (at as f64 / 4.0).exp2() }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
@@ -76,12 +77,12 @@ pub fn bind(bind: &Bind) -> Result<Socket, BindError> {
     }
 }
 
-/// Removes a socket file that nobody listens on; any other file is left alone.
+/// Removes a socket that nobody listens on; a file of any other kind is left alone.
 fn remove_stale(path: &Path) -> io::Result<()> {
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path)
-        }
-        _ => Ok(()),
+    let is_socket = path.symlink_metadata().is_ok_and(|file| file.file_type().is_socket());
+    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    if is_socket && UnixStream::connect(path).is_err_and(refused) {
+        std::fs::remove_file(path)?;
     }
+    Ok(())
 }

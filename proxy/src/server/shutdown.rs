@@ -49,7 +49,7 @@ impl ShutdownSignalWatch for DrainFirst {
                 self.drain.start();
                 tokio::select! {
                     () = self.empty() => {}
-                    () = self.stop.again() => tracing::warn!("told to stop again: leaving at once"),
+                    () = self.stop.interrupted() => tracing::warn!("interrupted: leaving at once"),
                 }
                 ShutdownSignal::FastShutdown
             }
@@ -86,13 +86,14 @@ impl Stop {
 }
 
 impl Stop {
-    /// Returns when the process is told once more.
-    async fn again(&self) {
-        match self {
-            Stop::Told(_) => std::future::pending().await,
-            Stop::Signals => {
-                self.wait().await;
+    /// Returns at a SIGINT. A repeated SIGTERM is none: supervisors send it to a process and to
+    /// its group.
+    async fn interrupted(&self) {
+        match (self, signal(SignalKind::interrupt())) {
+            (Stop::Signals, Ok(mut interrupt)) => {
+                interrupt.recv().await;
             }
+            _ => std::future::pending().await,
         }
     }
 }

@@ -6,9 +6,9 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
-use super::{eventually, within};
 use super::stream::{Address, Io, Reset, tcp};
 use super::wire::{End, Framing, Head, Piece, Wire};
+use super::{eventually, within};
 
 /// A request as it arrived.
 #[derive(Clone, Debug, Default)]
