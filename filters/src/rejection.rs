@@ -28,6 +28,10 @@ pub enum Rejection {
     BodyCut,
     /// An expectation other than `100-continue`.
     Expectation,
+    /// A head that is no HTTP/1.1; answered by the HTTP library, in no dialect's shape.
+    BadHead,
+    /// A head over `limits.header_bytes` or `limits.header_fields`; answered likewise.
+    HeadTooLarge,
     /// CONNECT: where requests go is not the client's to say.
     Method,
     /// Over `limits.connections`.
@@ -44,7 +48,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// Every refusal, for the metrics' labels.
-    pub const ALL: [Rejection; 18] = [
+    pub const ALL: [Rejection; 20] = [
         Rejection::NotJson,
         Rejection::NotAnObject,
         Rejection::NotARequest,
@@ -57,6 +61,8 @@ impl Rejection {
         Rejection::BodyTimeout,
         Rejection::BodyCut,
         Rejection::Expectation,
+        Rejection::BadHead,
+        Rejection::HeadTooLarge,
         Rejection::Method,
         Rejection::Connections,
         Rejection::InFlight,
@@ -72,7 +78,9 @@ impl Rejection {
             | Rejection::NotAnObject
             | Rejection::NotARequest
             | Rejection::Contract(_)
-            | Rejection::BodyCut => StatusCode::BAD_REQUEST,
+            | Rejection::BodyCut
+            | Rejection::BadHead => StatusCode::BAD_REQUEST,
+            Rejection::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Rejection::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Rejection::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Rejection::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -101,6 +109,8 @@ impl Rejection {
             Rejection::BodyTimeout => "body_timeout",
             Rejection::BodyCut => "body_cut",
             Rejection::Expectation => "expectation",
+            Rejection::BadHead => "bad_head",
+            Rejection::HeadTooLarge => "head_too_large",
             Rejection::Method => "method",
             Rejection::Connections => "connections",
             Rejection::InFlight => "in_flight",
@@ -136,6 +146,8 @@ impl Rejection {
             Rejection::BodyTimeout => "Request body did not arrive in time".to_owned(),
             Rejection::BodyCut => "Request body ended before its end".to_owned(),
             Rejection::Expectation => "Expect must be 100-continue".to_owned(),
+            Rejection::BadHead => "Bad request head".to_owned(),
+            Rejection::HeadTooLarge => "Request head too large".to_owned(),
             Rejection::Method => "CONNECT is not served".to_owned(),
             Rejection::Connections => "Too many connections".to_owned(),
             Rejection::InFlight => "Too many requests in flight".to_owned(),

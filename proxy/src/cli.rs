@@ -87,3 +87,28 @@ pub fn main() -> ExitCode {
         Err(failure) => failure.report(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn each_failure_has_its_exit_code() {
+        let text = String::new;
+        let cases = [
+            (Failure::Failed(text()), 1),
+            (Failure::Usage(text()), 2),
+            (Failure::Unreachable(text()), 3),
+        ];
+        for (failure, code) in cases {
+            assert_eq!(failure.report(), ExitCode::from(code));
+        }
+    }
+}

@@ -27,6 +27,7 @@ mod pool;
 mod record;
 mod refuse;
 mod reply;
+mod serving;
 mod stack;
 mod tunnel;
 mod upload;

@@ -245,3 +245,74 @@ impl Drop for Held {
         self.metrics.gauge(self.gauge).fetch_sub(self.amount, Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use modegate_filters::contract::Fault;
+
+    use super::*;
+
+    fn modes() -> Modes {
+        Modes::new(["default", "fast", "slow"].map(str::to_owned)).unwrap()
+    }
+
+    fn address(counter: Option<&AtomicU64>) -> usize {
+        std::ptr::from_ref(counter.expect("a counter")).addr()
+    }
+
+    #[test]
+    fn every_label_set_has_counters_of_its_own() {
+        let metrics = Metrics::new(modes());
+        let mut requested = vec![Requested::Nothing, Requested::Invalid(Fault::Mode)];
+        requested.extend(metrics.modes.iter().map(|(mode, _)| Requested::Mode(mode)));
+        let dialects = Dialect::ALL.into_iter();
+        let pairs = dialects.flat_map(|dialect| Cohort::ALL.map(|cohort| Some((dialect, cohort))));
+        let pairs: Vec<_> = pairs.chain([None]).collect();
+        let (mut counters, mut sets) = (BTreeSet::new(), 0);
+        for leg in Leg::ALL {
+            for inspected in &pairs {
+                for (mode, _) in metrics.modes.iter() {
+                    for requested in &requested {
+                        let labels =
+                            Labels { leg, inspected: *inspected, mode, requested: *requested };
+                        for outcome in Outcome::ALL {
+                            counters.insert(address(metrics.requests(labels, outcome)));
+                            sets += 1;
+                        }
+                        assert!(metrics.first_byte(labels).is_some());
+                        assert!(metrics.request(labels).is_some());
+                    }
+                }
+            }
+        }
+        assert_eq!(counters.len(), sets);
+        let reasons = Leg::ALL.into_iter().flat_map(|leg| {
+            let metrics = &metrics;
+            Rejection::ALL.map(move |rejection| address(metrics.rejections(leg, rejection)))
+        });
+        assert_eq!(reasons.collect::<BTreeSet<_>>().len(), Leg::ALL.len() * Rejection::ALL.len());
+        let actions = Leg::ALL.into_iter().flat_map(|leg| {
+            let metrics = &metrics;
+            ACTIONS.map(move |action| address(metrics.actions(leg, action)))
+        });
+        assert_eq!(actions.collect::<BTreeSet<_>>().len(), Leg::ALL.len() * ACTIONS.len());
+    }
+
+    #[test]
+    fn a_gauge_is_higher_exactly_while_it_is_held() {
+        let metrics = Metrics::new(modes());
+        let gauge = Gauge::Inflight(Leg::Bridge);
+        let level = || metrics.gauge(gauge).load(Relaxed);
+        let (one, first) = Held::raise(&metrics, gauge, 5);
+        let (mut other, second) = Held::raise(&metrics, gauge, 2);
+        assert_eq!((first, second, level()), (5, 7, 7));
+        assert_eq!((other.add(10), level()), (17, 17));
+        drop(one);
+        assert_eq!(level(), 12);
+        drop(other);
+        assert_eq!(level(), 0);
+        assert_eq!(metrics.gauge(Gauge::Inflight(Leg::Frontend)).load(Relaxed), 0);
+    }
+}

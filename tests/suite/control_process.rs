@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Client, DEADLINE, Exited, Modegate, Origin, Request, Response, eventually};
+use crate::harness::{
+    Client, DEADLINE, Exited, Modegate, Origin, Request, Response, TempDir, eventually, listener,
+};
 
 /// The route of [`FAST`]; its conversation is a bucket key.
 pub const ROUTE: &str = "/api/conversations/c1/messages";
@@ -63,6 +65,12 @@ pub async fn handles(modegate: &Modegate, signal: u32) {
         (caught >> (signal - 1) & 1 == 1).then_some(())
     })
     .await;
+}
+
+/// A configuration with all three legs, for commands that do not serve; gives its path.
+pub fn file(dir: &TempDir, text: &str) -> String {
+    let legs = ["frontend", "bridge", "runtime"].map(|leg| listener(leg, "http://127.0.0.1:9"));
+    dir.write("modegate.toml", format!("{text}\n{}", legs.concat())).display().to_string()
 }
 
 /// Runs a command of the binary to its end.

@@ -63,7 +63,8 @@ async fn an_upload_that_stops_is_given_up() {
     assert_eq!(response.status, 408);
     assert_eq!(response.text(), r#"{"error":"Request body did not arrive in time"}"#);
     client.closed().await;
-    eventually("the upstream's connection's end", async || (origin.open() == 0).then_some(())).await;
+    eventually("the upstream's connection's end", async || (origin.open() == 0).then_some(()))
+        .await;
     assert_eq!(origin.last().end, Some(End::Cut));
 }
 
@@ -71,7 +72,8 @@ async fn an_upload_that_stops_is_given_up() {
 async fn an_upload_that_is_cut_is_a_cut_at_the_origin() {
     let origin = Origin::echo().await;
     let modegate = Modegate::start(&settings(&origin, "")).await;
-    let heads = ["Content-Length: 100\r\n\r\nsome", "Transfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n"];
+    let heads =
+        ["Content-Length: 100\r\n\r\nsome", "Transfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n"];
     for (number, head) in heads.iter().enumerate() {
         let mut client = Client::connect(modegate.frontend()).await;
         client.write(format!("POST /upload HTTP/1.1\r\nHost: h\r\n{head}")).await;
@@ -138,7 +140,9 @@ async fn what_an_upstream_says_beyond_its_answer_reaches_nobody() {
     let poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
     let answers = [
         format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{{}}{poison}"),
-        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n{poison}"),
+        format!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n{poison}"
+        ),
         format!("HTTP/1.1 204 No Content\r\n\r\n{poison}"),
         format!("HTTP/1.1 304 Not Modified\r\nContent-Length: 6\r\n\r\n{poison}"),
         format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n{poison}{poison}"),

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use crate::harness::{
-    Address, Answer, Client, End, Modegate, Origin, Request, eventually, listener, script,
-    settings,
+    Address, Answer, Client, End, Modegate, Origin, Request, eventually, listener, script, settings,
 };
 use crate::messages::PLACES;
 
@@ -79,8 +78,13 @@ async fn an_upstream_that_does_not_answer_in_time() {
 
 #[tokio::test]
 async fn an_upstream_that_ends_before_its_head_is_asked_once() {
-    let heads: [&[u8]; 5] =
-        [b"", b"HTTP/1.1 200 OK\r\nContent-Le", b"nonsense\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\0"];
+    let heads: [&[u8]; 5] = [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"\0",
+    ];
     for head in heads {
         for reset in [false, true] {
             let origin = Origin::start(move |_| match reset {

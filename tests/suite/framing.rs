@@ -37,7 +37,11 @@ async fn a_length_and_chunks_together() {
     let origin = Origin::echo().await;
     let modegate = Modegate::start(&settings(&origin, "")).await;
     for target in ["/api/chat", "/upload"] {
-        let lengths = ["Content-Length: 2\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 2", "Content-Length: 60\r\nTransfer-Encoding: chunked"];
+        let lengths = [
+            "Content-Length: 2\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: chunked\r\nContent-Length: 2",
+            "Content-Length: 60\r\nTransfer-Encoding: chunked",
+        ];
         for fields in lengths {
             origin.forget();
             let head = format!("POST {target} HTTP/1.1\r\nHost: h\r\n{fields}");
@@ -98,7 +102,8 @@ async fn codings_that_are_not_plainly_chunked() {
         for coding in codings {
             origin.forget();
             let head = format!("POST {target} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: {coding}");
-            let status = attack(&modegate, &head, &format!("2\r\n{{}}\r\n0\r\n\r\n{SMUGGLED}")).await;
+            let status =
+                attack(&modegate, &head, &format!("2\r\n{{}}\r\n0\r\n\r\n{SMUGGLED}")).await;
             assert!((400..=501).contains(&status), "{head:?}: {status}");
             assert!(origin.received().is_empty(), "{head:?}");
             assert_alive(&modegate, &head).await;

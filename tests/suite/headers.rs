@@ -65,9 +65,11 @@ async fn everything_else_of_the_clients_passes_in_its_order() {
         let known = |name: &str| {
             let name = name.to_ascii_lowercase();
             let sent = sent.iter().any(|(sent, _)| sent.eq_ignore_ascii_case(&name));
-            sent || OURS.contains(&&*name) || ["content-type", "accept", "x-twice"].contains(&&*name)
+            sent || OURS.contains(&&*name)
+                || ["content-type", "accept", "x-twice"].contains(&&*name)
         };
-        let unknown: Vec<_> = received.head.fields.iter().filter(|(name, _)| !known(name)).collect();
+        let unknown: Vec<_> =
+            received.head.fields.iter().filter(|(name, _)| !known(name)).collect();
         assert!(unknown.is_empty(), "{unknown:?}");
     }
 }

@@ -68,7 +68,13 @@ fn assert_same(case: &str, sent: &[u8], origin: &Origin, response: &Response) {
     origin.forget();
 }
 
-async fn send_all(modegate: &Modegate, origin: &Origin, place: &Place, length: usize, chunks: &[usize]) {
+async fn send_all(
+    modegate: &Modegate,
+    origin: &Origin,
+    place: &Place,
+    length: usize,
+    chunks: &[usize],
+) {
     let body = message(place, length);
     for size in chunks {
         let case = format!("{length} bytes in chunks of {size} to {}", place.target);

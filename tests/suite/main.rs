@@ -7,17 +7,40 @@
     reason = "a test fails by panicking, in its harness too"
 )]
 
+mod access_log;
+mod capability;
+mod cohorts;
 mod control_admin;
+mod control_cli;
+mod control_cli_flags;
+mod control_explain;
 mod control_flags;
 mod control_flips;
 mod control_metrics;
+mod control_privacy;
 mod control_process;
 mod control_reload;
 mod control_reload_in_flight;
 mod control_shutdown;
 mod control_upgrade;
+mod decisions;
+mod endings;
+mod expect;
 mod explain_differentials;
 mod explain_oracle;
 mod explain_routing;
+mod faults;
+mod framing;
 mod harness;
-mod smoke;
+mod headers;
+mod identity;
+mod limits;
+mod messages;
+mod refusals;
+mod replay;
+mod request_ids;
+mod streaming;
+mod targets;
+mod transports;
+mod upgrade;
+mod well_known;

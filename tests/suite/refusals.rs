@@ -17,8 +17,7 @@ const LIMIT: usize = 4096;
 const NOT_JSON: (u16, i32, &str) = (400, -32700, "Invalid JSON in request body");
 const NOT_AN_OBJECT: (u16, i32, &str) = (400, -32600, "Request body must be a JSON object");
 const ENCODING: (u16, i32, &str) = (415, -32000, "Content-Encoding must be identity");
-const TOO_LARGE: (u16, i32, &str) =
-    (413, -32000, "Request body exceeds maximum size (4096 bytes)");
+const TOO_LARGE: (u16, i32, &str) = (413, -32000, "Request body exceeds maximum size (4096 bytes)");
 const MODE: (u16, i32, &str) = (400, -32602, r#"processing.mode must be "default" or "fast""#);
 const OBJECT: (u16, i32, &str) = (400, -32602, "processing must be an object or null");
 const PROFILE: (u16, i32, &str) =
@@ -92,7 +91,8 @@ async fn every_refusal_has_its_dialects_shape_and_never_reaches_the_origin() {
         let clean = Client::once(place.address(&modegate), place.request(place.body(""))).await;
         assert_eq!(clean.text(), place.body(""), "{}", place.target);
     }
-    let refused = modegate.metrics().await.sum("modegate_requests_total", &[("outcome", "refused")]);
+    let refused =
+        modegate.metrics().await.sum("modegate_requests_total", &[("outcome", "refused")]);
     assert!((refused - (PLACES.len() * CASES.len()) as f64).abs() < 0.5, "{refused}");
 }
 
@@ -166,8 +166,12 @@ async fn a_byte_order_mark_passes_only_where_the_server_behind_skips_it() {
 async fn the_runtime_never_gets_what_would_end_it() {
     let origin = Origin::echo().await;
     let modegate = Modegate::start(&settings(&origin, "")).await;
-    let not_a_request = (400, -32600, "Request body must be a JSON-RPC request: method a string, \
-         params an object, params.text a string");
+    let not_a_request = (
+        400,
+        -32600,
+        "Request body must be a JSON-RPC request: method a string, \
+         params an object, params.text a string",
+    );
     let cases = [
         ("{bad", NOT_JSON, null()),
         ("", NOT_JSON, null()),
@@ -182,7 +186,11 @@ async fn the_runtime_never_gets_what_would_end_it() {
         (r#"{"id":"a","method":"message.send","params":"x"}"#, not_a_request, json!("a")),
         (r#"{"id":1.50,"method":"message.send","params":null}"#, not_a_request, json!(1.5)),
         (r#"{"id":{},"method":"message.send","params":{"text":1}}"#, not_a_request, null()),
-        (r#"{"id":"\ud83d","method":"message.send","params":{"text":null}}"#, not_a_request, null()),
+        (
+            r#"{"id":"\ud83d","method":"message.send","params":{"text":null}}"#,
+            not_a_request,
+            null(),
+        ),
     ];
     for place in PLACES.iter().filter(|place| place.leg == "runtime") {
         assert_eq!(place.shape, Shape::Rpc);
@@ -201,7 +209,9 @@ async fn the_runtime_never_gets_what_would_end_it() {
             let after = client.exchange(&place.request(place.body(""))).await;
             assert_eq!((after.status, after.text()), (200, place.body("")), "after {body}");
         }
-        for body in [r#"{"method":"heartbeat"}"#, r#"{"id":null,"method":"status.get","params":{}}"#] {
+        for body in
+            [r#"{"method":"heartbeat"}"#, r#"{"id":null,"method":"status.get","params":{}}"#]
+        {
             let response = Client::once(modegate.runtime(), place.request(body)).await;
             assert_eq!((response.status, response.text().as_str()), (200, body));
         }

@@ -4,7 +4,11 @@ use crate::harness::{Client, Modegate, Origin, Received, Request, Response, sett
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
-async fn sent(modegate: &Modegate, origin: &Origin, fields: &[(&str, &str)]) -> (Received, Response) {
+async fn sent(
+    modegate: &Modegate,
+    origin: &Origin,
+    fields: &[(&str, &str)],
+) -> (Received, Response) {
     let mut request = Request::post("/api/chat", "{}");
     for (name, value) in fields {
         request = request.header(name, value);

@@ -47,7 +47,10 @@ const STYLES: &[(&str, &[&str])] = &[
             "event: done\ndata: {\"rpcId\":\"rpc-7\",\"timestamp\":2}\n\n",
         ],
     ),
-    ("odd", &["data:a\r\ndata:b\r\n\r\n", "data: half a ", "frame\n", "\n", "\u{0}", "not an event"]),
+    (
+        "odd",
+        &["data:a\r\ndata:b\r\n\r\n", "data: half a ", "frame\n", "\n", "\u{0}", "not an event"],
+    ),
 ];
 
 #[tokio::test]
@@ -201,8 +204,12 @@ async fn answers_without_a_body_leave_the_connection_good() {
         let answer = match (request.method(), request.target()) {
             ("HEAD", _) => "HTTP/1.1 200 OK\r\nContent-Length: 12345\r\nETag: \"e\"\r\n\r\n",
             (_, "/none") => "HTTP/1.1 204 No Content\r\nETag: \"e\"\r\n\r\n",
-            (_, "/same") => "HTTP/1.1 304 Not Modified\r\nETag: \"e\"\r\nContent-Length: 99\r\n\r\n",
-            (_, "/reset") => "HTTP/1.1 205 Reset Content\r\nETag: \"e\"\r\nContent-Length: 0\r\n\r\n",
+            (_, "/same") => {
+                "HTTP/1.1 304 Not Modified\r\nETag: \"e\"\r\nContent-Length: 99\r\n\r\n"
+            }
+            (_, "/reset") => {
+                "HTTP/1.1 205 Reset Content\r\nETag: \"e\"\r\nContent-Length: 0\r\n\r\n"
+            }
             _ => "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: 2\r\n\r\n{}",
         };
         Answer::Bytes(answer.as_bytes().to_vec())

@@ -55,11 +55,18 @@ async fn an_absolute_target_goes_to_the_fixed_upstream() {
 async fn a_target_that_node_refuses_never_becomes_another() {
     let origin = Origin::echo().await;
     let modegate = Modegate::start(&settings(&origin, "")).await;
-    let targets: [&[u8]; 6] =
-        [b"/api/ch\tat", b"/api/chat\0", b"/api chat", b"api/chat", b"\\api\\chat", b"/api/ch\xc3\xa9t"];
+    let targets: [&[u8]; 6] = [
+        b"/api/ch\tat",
+        b"/api/chat\0",
+        b"/api chat",
+        b"api/chat",
+        b"\\api\\chat",
+        b"/api/ch\xc3\xa9t",
+    ];
     for target in targets {
         let mut client = Client::connect(modegate.frontend()).await;
-        let head = [b"POST ", target, b" HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}"].concat();
+        let head =
+            [b"POST ", target, b" HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}"].concat();
         client.write(head).await;
         let status = client.try_response_to("POST").await.map_or(400, |response| response.status);
         let name = String::from_utf8_lossy(target);
@@ -107,7 +114,9 @@ async fn preflights_and_other_methods_pass() {
     })
     .await;
     let modegate = Modegate::start(&settings(&origin, "")).await;
-    for (leg, target) in [("frontend", "/api/chat"), ("frontend", "/v1/messages"), ("runtime", "/bridge")] {
+    for (leg, target) in
+        [("frontend", "/api/chat"), ("frontend", "/v1/messages"), ("runtime", "/bridge")]
+    {
         let request = Request::new("OPTIONS", target)
             .header("Origin", "http://localhost:5173")
             .header("Access-Control-Request-Method", "POST");

@@ -40,7 +40,10 @@ async fn bytes_pass_both_ways_untouched() {
         let head = client.head().await.expect("an answer");
         assert_eq!(head.part(1), "101");
         assert_eq!(head.field("upgrade"), Some("websocket"));
-        assert_eq!(head.field("connection").map(str::to_ascii_lowercase).as_deref(), Some("upgrade"));
+        assert_eq!(
+            head.field("connection").map(str::to_ascii_lowercase).as_deref(),
+            Some("upgrade")
+        );
         assert_eq!(head.field("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
         assert_eq!(head.field("sec-websocket-protocol"), Some("chat"));
         assert_eq!(head.field("x-processing-mode"), None);
@@ -71,8 +74,7 @@ async fn bytes_pass_both_ways_untouched() {
 #[tokio::test]
 async fn bytes_sent_with_the_handshake_arrive() {
     let with_greeting = format!("{SWITCH}greeting");
-    let origin =
-        Origin::start(move |_| Answer::Tunnel(with_greeting.clone().into_bytes())).await;
+    let origin = Origin::start(move |_| Answer::Tunnel(with_greeting.clone().into_bytes())).await;
     let modegate = Modegate::start(&settings(&origin, "")).await;
     for _ in 0..20 {
         let mut client = Client::connect(modegate.frontend()).await;

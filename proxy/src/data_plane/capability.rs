@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Response};
 use modegate_filters::route::Leg;
+use modegate_filters::tags;
 use serde_json::json;
 
 use super::exchange::Exchange;
@@ -34,6 +35,7 @@ fn answer(exchange: Exchange) -> Answer {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // It says nothing private, and the clients' pages are of other origins.
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(tags::REQUEST_ID, record.request_id().clone());
     record.answered(answer.status());
     answer.map(|()| Reply::whole(document, record))
 }

@@ -1,46 +1,33 @@
 //! A client's connection with deadlines that hyper does not keep: its idle time apart from the
-//! time that a head may take.
+//! time that a head may take, and an end to writes that the client does not take.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use modegate_config::Timeouts;
 use pingora_core::protocols::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// Whether a request is being served on a connection.
-#[derive(Clone, Debug, Default)]
-pub struct Serving(Arc<AtomicBool>);
+use super::idle::Idle;
+use super::serving::Serving;
 
-impl Serving {
-    /// A request's head is there.
-    pub fn begin(&self) {
-        self.0.store(true, Relaxed);
-    }
-
-    /// Its answer is on its way; the next head may come.
-    pub fn end(&self) {
-        self.0.store(false, Relaxed);
-    }
-
-    fn now(&self) -> bool {
-        self.0.load(Relaxed)
-    }
-}
-
-/// A client's connection, whose reads end when a head does not come, or not in time.
+/// A client's connection. Reads end when a head does not come, or not in time; writes end when
+/// nothing is taken for `timeouts.idle`.
 pub struct ClientIo {
     stream: Stream,
     serving: Serving,
     head: Duration,
     keep_alive: Duration,
     waiting: Waiting,
-    timer: Option<Pin<Box<Sleep>>>,
+    /// The number of requests that were over when the wait began.
+    after: u32,
+    deadline: Option<Pin<Box<Sleep>>>,
+    write: Write,
+    stall: Idle,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,17 +46,48 @@ enum Deadline {
     Set,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Write {
+    Taken,
+    Stalled,
+}
+
 impl ClientIo {
-    /// A connection that has `head` for each request's head, from its first byte on (from the
-    /// accept on for the first), and `keep_alive` for that first byte to come.
-    pub fn new(stream: Stream, serving: Serving, head: Duration, keep_alive: Duration) -> ClientIo {
-        let waiting = Waiting::Head(Deadline::Unset);
-        ClientIo { stream, serving, head, keep_alive, waiting, timer: None }
+    /// A connection that has `timeouts.header` for each request's head, from its first byte on
+    /// (from the accept on for the first), and `timeouts.keep_alive` for that first byte to come.
+    pub fn new(stream: Stream, serving: Serving, timeouts: &Timeouts) -> ClientIo {
+        ClientIo {
+            stream,
+            serving,
+            head: timeouts.header,
+            keep_alive: timeouts.keep_alive,
+            waiting: Waiting::Head(Deadline::Unset),
+            after: 0,
+            deadline: None,
+            write: Write::Taken,
+            stall: Idle::new(Some(timeouts.idle)),
+        }
+    }
+
+    /// Follows the requests: what is waited for changes as they begin and end.
+    fn follow(&mut self) {
+        match self.serving.idle_since() {
+            None => self.waiting = Waiting::Not,
+            Some(ended) if self.waiting == Waiting::Not || ended != self.after => {
+                self.after = ended;
+                self.waiting = Waiting::Next(Deadline::Unset);
+            }
+            Some(_) => {}
+        }
     }
 
     /// Called when nothing is there to be read. The deadline is set here and not when the wait
-    /// begins: most heads are there in one read, and need none.
+    /// begins: most heads are there in one read, and need none. While an answer is still on its
+    /// way out, the client need not ask for another.
     fn poll_overdue(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.write == Write::Stalled {
+            return false;
+        }
         let limit = match self.waiting {
             Waiting::Not => return false,
             Waiting::Head(Deadline::Unset) => {
@@ -83,13 +101,34 @@ impl ClientIo {
             Waiting::Head(Deadline::Set) | Waiting::Next(Deadline::Set) => None,
         };
         if let Some(limit) = limit {
-            let deadline = Instant::now() + limit;
-            match &mut self.timer {
-                Some(timer) => timer.as_mut().reset(deadline),
-                None => self.timer = Some(Box::pin(tokio::time::sleep_until(deadline))),
+            let at = Instant::now() + limit;
+            match &mut self.deadline {
+                Some(deadline) => deadline.as_mut().reset(at),
+                None => self.deadline = Some(Box::pin(tokio::time::sleep_until(at))),
             }
         }
-        self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
+        self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready())
+    }
+
+    /// Watches what became of a write.
+    fn written<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.stall.rest();
+            if std::mem::replace(&mut self.write, Write::Taken) == Write::Stalled {
+                // The deadline of the next head was held back; it is set at the next read.
+                cx.waker().wake_by_ref();
+            }
+            return polled;
+        }
+        self.write = Write::Stalled;
+        match !self.serving.is_tunnel() && self.stall.poll_over(cx) {
+            true => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            false => Poll::Pending,
+        }
     }
 }
 
@@ -100,11 +139,7 @@ impl AsyncRead for ClientIo {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        match (this.serving.now(), this.waiting) {
-            (true, Waiting::Head(_) | Waiting::Next(_)) => this.waiting = Waiting::Not,
-            (false, Waiting::Not) => this.waiting = Waiting::Next(Deadline::Unset),
-            _ => {}
-        }
+        this.follow();
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
             Poll::Pending if this.poll_overdue(cx) => {
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -122,15 +157,19 @@ impl AsyncRead for ClientIo {
 
 impl AsyncWrite for ClientIo {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.written(cx, polled)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_flush(cx);
+        this.written(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -138,11 +177,13 @@ impl AsyncWrite for ClientIo {
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.written(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {

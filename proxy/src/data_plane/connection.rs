@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Request;
@@ -23,11 +24,15 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::Plane;
-use super::client_io::{ClientIo, Serving};
+use super::client_io::ClientIo;
 use super::exchange::Exchange;
 use super::refuse::refuse;
+use super::serving::Serving;
 use super::stack::{Serve, stack};
-use crate::metrics::{Gauge, Held};
+use crate::metrics::{Gauge, Held, count};
+
+/// How long a connection that has not asked yet is waited for when the drain starts.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// The stop of the process: connections end after the request they serve, and the last one to go
 /// ends the wait.
@@ -117,7 +122,7 @@ impl<S: Serve> DataPlane<S> {
         let admitted = Leg::ALL.into_iter().map(open).sum::<u64>() <= limits.connections as u64;
 
         let serving = Serving::default();
-        let io = ClientIo::new(stream, serving.clone(), timeouts.header, timeouts.keep_alive);
+        let io = ClientIo::new(stream, serving.clone(), timeouts);
         let service = service_fn(|request: Request<Incoming>| {
             let exchange = Exchange::begin(plane, serving.clone(), request);
             let stack = self.stack.clone();
@@ -149,14 +154,32 @@ impl<S: Serve> DataPlane<S> {
         let ended = match ended {
             Some(ended) => ended,
             None => {
+                // A client that has just connected is about to ask: its request is still served.
+                tokio::select! {
+                    biased;
+                    _ = connection.as_mut() => return,
+                    () = serving.first() => {}
+                    () = tokio::time::sleep(FIRST_REQUEST) => {}
+                }
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
         };
         if let Err(error) = ended {
+            count_bad_head(plane, &error);
             tracing::debug!(leg = plane.leg.word(), %error, "connection ended");
         }
     }
+}
+
+/// What hyper answered by itself, before there was a request: a head it could not read.
+fn count_bad_head(plane: &Plane, error: &hyper::Error) {
+    let rejection = match error {
+        error if error.is_parse_too_large() => Rejection::HeadTooLarge,
+        error if error.is_parse() => Rejection::BadHead,
+        _ => return,
+    };
+    count(plane.metrics.rejections(plane.leg, rejection));
 }
 
 #[async_trait]

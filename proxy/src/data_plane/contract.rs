@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::Method;
 use http::header::{CONTENT_LENGTH, HeaderValue, TRAILER, TRANSFER_ENCODING};
+use http_body::Body;
 use modegate_filters::edit;
 use modegate_filters::inspect::Verdict;
 use modegate_filters::rejection::Rejection;
@@ -14,10 +16,12 @@ use modegate_filters::route::Route;
 use tower::{Layer, Service};
 
 use super::exchange::{Exchange, Payload};
-use super::held_body::hold;
+use super::held_body::{HeldBody, hold};
 use super::refuse::refuse;
 use super::stack::{Answer, Serve};
 use super::upload::Outgoing;
+use crate::flags::Settings;
+use crate::metrics::Held;
 
 /// Puts [`Contract`] around a service.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +51,11 @@ impl<S: Serve> Service<Exchange> for Contract<S> {
     fn call(&mut self, mut exchange: Exchange) -> Self::Future {
         let mut inner = self.0.clone();
         Box::pin(async move {
-            let Some(route) = exchange.route.take() else { return inner.call(exchange).await };
-            match keep(exchange, &route).await {
+            let kept = match exchange.route.take() {
+                Some(route) => keep(exchange, &route).await,
+                None => measure(exchange).await,
+            };
+            match kept {
                 Ok(exchange) => inner.call(exchange).await,
                 Err(refused) => Ok(refused),
             }
@@ -63,9 +70,7 @@ async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer>
     if let Some(rejection) = settings.policy.refuse_head(exchange.headers()) {
         return Err(refused(exchange, route, Verdict::refused(rejection), &[]));
     }
-    let unread = std::mem::replace(&mut exchange.body, Payload::Held(Outgoing::Empty));
-    let Payload::Unread(body) = unread else { return Ok(exchange) };
-    let held = match hold(body, settings, &exchange.plane.metrics, &exchange.record).await {
+    let held = match take(&mut exchange, settings).await {
         Ok(held) => held,
         Err(rejection) => {
             return Err(refused(exchange, route, Verdict::refused(rejection), &[]));
@@ -82,14 +87,50 @@ async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer>
         [] => held.chunks,
         edits => edit::apply(&held.chunks, edits),
     };
+    replace(&mut exchange, slices, held.memory);
+    exchange.verdict = Some(verdict);
+    Ok(exchange)
+}
+
+/// Gives a GET's body of unknown length a length: hyper's client sends no other with a GET, and
+/// Node's server reads it.
+async fn measure(mut exchange: Exchange) -> Result<Exchange, Answer> {
+    let unmeasured = match &exchange.body {
+        Payload::Unread(body) => !body.is_end_stream() && body.size_hint().exact().is_none(),
+        Payload::Held(_) => false,
+    };
+    if !unmeasured || !matches!(exchange.head.method, Method::GET | Method::HEAD) {
+        return Ok(exchange);
+    }
+    let snapshot = exchange.snapshot.clone();
+    match take(&mut exchange, &snapshot.settings).await {
+        Err(rejection) => Err(refuse(exchange.record, rejection, None)),
+        Ok(held) => {
+            replace(&mut exchange, held.chunks, held.memory);
+            Ok(exchange)
+        }
+    }
+}
+
+/// Reads the request's body to its end.
+async fn take(exchange: &mut Exchange, settings: &Settings) -> Result<HeldBody, Rejection> {
+    match std::mem::replace(&mut exchange.body, Payload::Held(Outgoing::Empty)) {
+        Payload::Unread(body) => {
+            hold(body, settings, &exchange.plane.metrics, &exchange.record).await
+        }
+        // A body is read once.
+        Payload::Held(_) => Err(Rejection::BodyCut),
+    }
+}
+
+/// Lets these slices leave as the body, with their one right length.
+fn replace(exchange: &mut Exchange, slices: Vec<Bytes>, memory: Held) {
     let length = slices.iter().map(|slice| slice.len() as u64).sum::<u64>();
     let headers = &mut exchange.head.headers;
     headers.remove(TRANSFER_ENCODING);
     headers.remove(TRAILER);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    exchange.body = Payload::Held(Outgoing::whole(slices, held.memory));
-    exchange.verdict = Some(verdict);
-    Ok(exchange)
+    exchange.body = Payload::Held(Outgoing::whole(slices, memory));
 }
 
 fn refused(mut exchange: Exchange, route: &Route, verdict: Verdict, chunks: &[Bytes]) -> Answer {

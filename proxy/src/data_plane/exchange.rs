@@ -11,8 +11,8 @@ use modegate_filters::route::{Route, route};
 use modegate_filters::tags::{Identity, Trace};
 
 use super::Plane;
-use super::client_io::Serving;
 use super::record::Record;
+use super::serving::Serving;
 use super::upload::Outgoing;
 use crate::flags::Snapshot;
 

@@ -182,7 +182,7 @@ impl Way<'_> {
             return Ok(lease);
         }
         let [opened, failed] = &self.plane.metrics.connects;
-        match timeout(timeouts.connect, self.origin.connect(self.address)).await {
+        match timeout(timeouts.connect, self.origin.connect(self.address, limits)).await {
             Ok(Ok(sender)) => {
                 opened.fetch_add(1, Relaxed);
                 Ok(Lease::fresh(sender, keep))

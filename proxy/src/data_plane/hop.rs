@@ -34,7 +34,8 @@ pub fn strip(headers: &mut HeaderMap) -> Option<HeaderValue> {
 fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     let protocol = headers.get(UPGRADE)?;
     let announced = tokens(headers).any(|token| token.eq_ignore_ascii_case(b"upgrade"));
-    let h2c = protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2c");
+    let mut protocols = protocol.as_bytes().split(|byte| *byte == b',');
+    let h2c = protocols.any(|one| one.trim_ascii().to_ascii_lowercase().starts_with(b"h2c"));
     (announced && !h2c).then(|| protocol.clone())
 }
 
@@ -87,7 +88,7 @@ mod tests {
             (&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")], Some("websocket")),
             (&[("connection", "upgrade"), ("upgrade", "foo/1")], Some("foo/1")),
             (&[("connection", "keep-alive"), ("upgrade", "websocket")], None),
-            (&[("connection", "upgrade"), ("upgrade", "h2c")], None),
+            (&[("connection", "upgrade"), ("upgrade", "websocket, H2C")], None),
             (&[("connection", "upgrade")], None),
         ];
         for (pairs, expected) in cases {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use modegate_config::Upstream;
+use modegate_config::{Limits, Upstream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
@@ -79,9 +79,15 @@ impl Origin {
 
     /// Opens a connection, to `address` where the balancer chose one, else to the first address
     /// of the host that answers. The connection is driven by a task of this thread.
-    pub async fn connect(&self, address: Option<SocketAddr>) -> io::Result<Sender> {
+    pub async fn connect(
+        &self,
+        address: Option<SocketAddr>,
+        limits: &Limits,
+    ) -> io::Result<Sender> {
         let transport = self.transport(address).await?;
         let (sender, connection) = http1::Builder::new()
+            .max_headers(limits.header_fields)
+            .max_header_size(limits.header_bytes)
             .handshake(TokioIo::new(transport))
             .await
             .map_err(io::Error::other)?;

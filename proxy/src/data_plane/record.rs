@@ -18,7 +18,7 @@ use modegate_filters::route::Route;
 use modegate_filters::tags::Trace;
 
 use super::Plane;
-use super::client_io::Serving;
+use super::serving::Serving;
 use crate::flags::Snapshot;
 use crate::metrics::{Gauge, Held, Labels, Outcome, count};
 
@@ -118,6 +118,16 @@ impl Record {
     /// The effective mode, where the request was inspected.
     pub fn mode(&self) -> Option<Mode> {
         self.inspected.as_ref().map(|inspected| inspected.effective)
+    }
+
+    /// Whether the answer's body is asked for.
+    pub fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
+    /// The connection becomes a tunnel.
+    pub fn becomes_tunnel(&self) {
+        self.serving.becomes_tunnel();
     }
 
     /// The request's id.

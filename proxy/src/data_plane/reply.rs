@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use modegate_filters::tags;
 
 use super::idle::Idle;
 use super::pool::Lease;
@@ -129,10 +130,18 @@ impl Body for Reply {
         match Pin::new(body).poll_frame(cx) {
             Poll::Pending if idle.poll_over(cx) => this.cut(Broken::Idle),
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(Ok(frame))) => {
+            Poll::Ready(Some(Ok(mut frame))) => {
                 idle.rest();
                 this.sent(frame.data_ref());
-                this.end_if_over();
+                match frame.trailers_mut() {
+                    None => this.end_if_over(),
+                    // Nothing comes after them, and nobody asks.
+                    Some(trailers) => {
+                        tags::strip(trailers);
+                        this.give_connection_back();
+                        this.end();
+                    }
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => this.cut(Broken::Upstream(error)),
@@ -165,8 +174,9 @@ impl Body for Reply {
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        // A body that hyper has no need to ask for (HEAD, 204, 304) is over all the same.
-        if matches!(&self.source, Source::Whole(Some(bytes)) if bytes.is_empty()) {
+        // A body that is not asked for is over all the same.
+        let asked_for = !self.record.as_ref().is_some_and(|record| record.is_head());
+        if matches!(&self.source, Source::Whole(Some(bytes)) if bytes.is_empty() || !asked_for) {
             self.end();
         }
     }

@@ -39,6 +39,7 @@ pub fn open(
     }
     dress_answer(&mut head.headers, &record);
     record.answered(head.status);
+    record.becomes_tunnel();
 
     let mut upstream = Response::new(incoming);
     *upstream.extensions_mut() = std::mem::take(&mut head.extensions);

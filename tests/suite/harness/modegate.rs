@@ -214,6 +214,11 @@ impl Modegate {
         self.lines.all()
     }
 
+    /// Waits until every line of an ended process was read.
+    pub async fn log_ended(&self) {
+        eventually("the end of the log", async || self.lines.ended().then_some(())).await;
+    }
+
     /// What it wrote to standard error so far.
     pub fn stderr(&self) -> String {
         self.errors.text()
