@@ -24,6 +24,7 @@ mod idle;
 mod limits;
 mod origin;
 mod pool;
+mod read;
 mod record;
 mod refuse;
 mod reply;

@@ -63,13 +63,15 @@ impl Outcome {
     }
 }
 
-/// What a request is counted under. Requests that are not inspected have no dialect and cohort.
+/// What a request is counted under.
 #[derive(Clone, Copy, Debug)]
 pub struct Labels {
     /// The leg.
     pub leg: Leg,
-    /// The dialect and the cohort, of an inspected request.
-    pub inspected: Option<(Dialect, Cohort)>,
+    /// The dialect, of a request on an inspected route.
+    pub dialect: Option<Dialect>,
+    /// The cohort, of a request whose body was read.
+    pub cohort: Option<Cohort>,
     /// The effective mode.
     pub mode: Mode,
     /// The mode asked for.
@@ -142,7 +144,7 @@ impl Metrics {
             Requested::Invalid(_) => 1,
             Requested::Mode(mode) => 2 + mode.index(),
         };
-        let dialect = labels.inspected.map_or(0, |(dialect, _)| 1 + dialect as usize);
+        let dialect = labels.dialect.map_or(0, |dialect| 1 + dialect as usize);
         let at = (labels.leg as usize * DIALECTS + dialect) * modes + labels.mode.index();
         let at = (at * (modes + 2) + requested) * COHORTS + cohort(labels);
         self.requests.get(at * Outcome::ALL.len() + outcome as usize)
@@ -195,7 +197,7 @@ fn by_leg([frontend, bridge, runtime]: &[AtomicU64; 3], leg: Leg) -> &AtomicU64 
 }
 
 fn cohort(labels: Labels) -> usize {
-    labels.inspected.map_or(0, |(_, cohort)| 1 + cohort as usize)
+    labels.cohort.map_or(0, |cohort| 1 + cohort as usize)
 }
 
 /// Adds one.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::control_process::{CANARY, DOWNGRADED, FAST, ROUTE, STRIPPED, handles};
 use crate::harness::{
-    Address, Answer, Client, End, Modegate, Origin, Piece, Request, Start, answer_framing,
+    Address, Answer, Client, End, Modegate, Origin, Piece, Request, Start, Step, answer_framing,
     eventually_within, script, settings,
 };
 
@@ -84,6 +84,8 @@ async fn the_sockets_are_handed_over_and_nobody_is_refused() {
     })
     .await;
     steps.send("9\r\ndata: 1\n\n\r\n0\r\n\r\n");
+    // The connection goes back into the first's pool: the origin takes its next request.
+    steps.step(Step::Next);
     assert_eq!(streaming.data(&mut framing).await, "data: 1\n\n");
     assert!(matches!(streaming.piece(&mut framing).await, Piece::End(End::Clean, _)));
     assert_eq!(first.exited(HAND_OVER).await, Some(0));

@@ -181,15 +181,19 @@ async fn an_answer_of_two_lengths_is_none() {
         assert_eq!(response.status, 502, "{answer}");
     }
     // Chunked counts, and the length goes: RFC 9112, section 6.3.
-    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n\
-         5\r\nhello\r\n0\r\n\r\n";
-    let origin = Origin::start(move |_| Answer::ThenClose(answer.as_bytes().to_vec())).await;
-    let modegate = Modegate::start(&settings(&origin, "")).await;
-    let response = modegate.post("/api/chat", "{}").await;
-    if response.status != 502 {
-        assert_eq!((response.text().as_str(), response.end), ("hello", End::Clean));
-        let coded = response.header("transfer-encoding").is_some();
-        assert!(coded != response.header("content-length").is_some(), "{:?}", response.head);
+    for nominated in ["", "Connection: transfer-encoding\r\n", "Connection: content-length\r\n"] {
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\n{nominated}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n\
+             5\r\nhello\r\n0\r\n\r\n"
+        );
+        let origin = Origin::start(move |_| Answer::ThenClose(answer.clone().into_bytes())).await;
+        let modegate = Modegate::start(&settings(&origin, "")).await;
+        let response = modegate.post("/api/chat", "{}").await;
+        if response.status != 502 {
+            assert_eq!((&*response.text(), response.end), ("hello", End::Clean), "{nominated}");
+            let coded = response.header("transfer-encoding").is_some();
+            assert!(coded != response.header("content-length").is_some(), "{:?}", response.head);
+        }
     }
 }
 

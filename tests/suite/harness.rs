@@ -14,10 +14,9 @@ mod wire;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-pub use client::{Client, Request, Response, answer_framing, chunked};
-pub use metrics::Metrics;
+pub use client::{Client, Request, Response, answer_framing};
 pub use modegate::{Exited, Modegate, Start, TOKEN};
-pub use origin::{Answer, Origin, Received, Scripts, Step, Steps, script};
+pub use origin::{Answer, Origin, Received, Step, script};
 pub use settings::{listener, settings};
 pub use stream::Address;
 pub use temp_dir::TempDir;

@@ -141,7 +141,8 @@ async fn what_is_not_inspected_streams_any_bytes_both_ways() {
         for length in lengths {
             for chunk in [0, 1 + length / 3, 8 * KIB] {
                 let body = noise(length, 7 + length as u64);
-                let mut request = Request::new("PUT", "/api/upload?x=%00").body(body.clone());
+                let method = if length == 2 { "GET" } else { "PUT" };
+                let mut request = Request::new(method, "/api/upload?x=%00").body(body.clone());
                 if chunk > 0 {
                     request = request.chunked(chunk);
                 }

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, in its harness too"
 )]
 
+mod access_lines;
 mod access_log;
 mod capability;
 mod cohorts;
@@ -26,6 +27,7 @@ mod control_upgrade;
 mod decisions;
 mod endings;
 mod expect;
+mod expectations;
 mod explain_differentials;
 mod explain_oracle;
 mod explain_routing;
@@ -39,8 +41,10 @@ mod messages;
 mod refusals;
 mod replay;
 mod request_ids;
+mod slow_clients;
 mod streaming;
 mod targets;
 mod transports;
 mod upgrade;
+mod upstreams;
 mod well_known;

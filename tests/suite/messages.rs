@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Address, Modegate, Request, Response};
 
-/// A conversation, and the room that its id stands for.
-pub const CONVERSATION: &str = "550e8400-e29b-41d4-a716-446655440000";
-/// `stringToUuid("web-conv-" + CONVERSATION)`.
+/// The room of the conversation below: `stringToUuid("web-conv-" + id)`.
 pub const ROOM: &str = "5ae36a4b-c408-0127-904d-bdaeaec80c57";
 
 /// Whether a message asks for an event stream.

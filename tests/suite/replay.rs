@@ -1,10 +1,12 @@
 //! Real traffic, captured between the unmodified programs, goes through each leg as it was on the
 //! wire: only the documented headers differ, and the contract member where the flags say so.
 
+mod capture;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use serde_json::Value;
+use capture::{Message, read};
 
 use crate::harness::{Answer, Client, End, Head, Modegate, Origin, Received, Response, settings};
 
@@ -26,94 +28,7 @@ const LEGS: [(&str, &[u8], &[u8]); 3] = [
     ),
 ];
 
-/// The captured conversation's room: the API server sent it to the bridge.
-const ROOM: &str = "4c0bfadd-cf7e-06a4-b331-7621617a2f84";
 const ASKED: &str = r#""processing":{"mode":"fast","profile":"fast-v1","reason":"voice"}"#;
-
-/// A message of a capture.
-#[derive(Clone, Debug)]
-struct Message {
-    line: String,
-    fields: Vec<(String, String)>,
-    body: Vec<u8>,
-    raw: Vec<u8>,
-}
-
-impl Message {
-    fn field(&self, name: &str) -> Option<&str> {
-        let named = |(field, _): &&(String, String)| field.eq_ignore_ascii_case(name);
-        self.fields.iter().find(named).map(|(_, value)| value.as_str())
-    }
-
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).expect("captured bodies are text")
-    }
-
-    fn method(&self) -> &str {
-        self.line.split(' ').next().expect("a method")
-    }
-
-    /// Whether a leg inspects it.
-    fn inspected(&self) -> bool {
-        let sends = ["/messages ", "/messages/stream ", "/chat ", "/bridge ", "/stream "];
-        self.method() == "POST" && sends.iter().any(|end| self.line.contains(end))
-    }
-
-    /// The room that its headers should name, where the test knows it.
-    fn room(&self) -> Option<String> {
-        if self.line.contains("/nope/") {
-            return None;
-        }
-        let params =
-            serde_json::from_slice::<Value>(&self.body).expect("a message")["params"].take();
-        let named = params["roomId"].as_str().map(str::to_owned);
-        Some(named.unwrap_or(match self.line.contains("/api/chat") {
-            true => "web-chat".to_owned(),
-            false => ROOM.to_owned(),
-        }))
-    }
-}
-
-/// The messages of a capture, one after the other.
-fn read(mut rest: &[u8]) -> Vec<Message> {
-    let until = |rest: &[u8], end: &[u8]| {
-        rest.windows(end.len()).position(|window| window == end).expect("an end")
-    };
-    let mut messages = Vec::new();
-    while !rest.is_empty() {
-        let from = rest;
-        let head = until(rest, b"\r\n\r\n");
-        let text = std::str::from_utf8(&rest[..head]).expect("a head");
-        let mut lines = text.split("\r\n").map(str::to_owned);
-        let line = lines.next().expect("a first line");
-        let field = |line: String| {
-            let (name, value) = line.split_once(": ").expect("a field");
-            (name.to_ascii_lowercase(), value.to_owned())
-        };
-        let mut message =
-            Message { line, fields: lines.map(field).collect(), body: Vec::new(), raw: Vec::new() };
-        rest = &rest[head + 4..];
-        if message.field("transfer-encoding").is_some() {
-            loop {
-                let digits = until(rest, b"\r\n");
-                let size = std::str::from_utf8(&rest[..digits]).expect("a size");
-                let size = usize::from_str_radix(size, 16).expect("a size");
-                message.body.extend(&rest[digits + 2..][..size]);
-                rest = &rest[digits + 2 + size + 2..];
-                if size == 0 {
-                    break;
-                }
-            }
-        } else {
-            let length = message.field("content-length").unwrap_or("0").parse().expect("a length");
-            message.body.extend(&rest[..length]);
-            rest = &rest[length..];
-        }
-        message.raw = from[..from.len() - rest.len()].to_vec();
-        messages.push(message);
-    }
-    messages
-}
 
 /// What the flags are, what becomes of a message that asks for fast, and in which mode it leaves.
 struct State {

@@ -188,7 +188,7 @@ async fn trailers_of_answers_pass_but_for_tags() {
          Trailer: X-Sum, X-Processing-Mode, X_Processing_Room\r\n\r\n\
          2\r\n{}\r\n0\r\nX-Sum: 7\r\nX-Processing-Mode: fast\r\nX_Processing_Room: r\r\n\r\n";
     let origin = Origin::start(move |_| Answer::Bytes(answer.as_bytes().to_vec())).await;
-    let modegate = Modegate::start(&settings(&origin, "")).await;
+    let modegate = Modegate::start(&settings(&origin, "[server]\nthreads = 1\n")).await;
     for target in ["/api/chat", "/other"] {
         let request = Request::post(target, "{}").header("TE", "trailers");
         let response = Client::once(modegate.frontend(), request).await;
@@ -196,6 +196,8 @@ async fn trailers_of_answers_pass_but_for_tags() {
         let named = response.trailers.iter().map(|(name, value)| (&**name, &**value));
         assert_eq!(named.collect::<Vec<_>>(), [("x-sum", "7")], "{target}");
     }
+    modegate.counted("modegate_requests_total", &[("outcome", "ok")], 2.0).await;
+    assert_eq!(origin.accepted(), 1, "trailers are an end like any other");
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ async fn bytes_pass_both_ways_untouched() {
     }
     let lines = modegate.access(3).await;
     assert_eq!((&lines[0]["status"], &lines[0]["outcome"]), (&101.into(), &"ok".into()));
-    assert_eq!(lines[0]["bytes_out"], 300_000);
+    assert_eq!((&lines[0]["bytes_in"], &lines[0]["bytes_out"]), (&300_000.into(), &300_000.into()));
 }
 
 #[tokio::test]

@@ -23,6 +23,10 @@ use super::upload::Outgoing;
 use crate::flags::Settings;
 use crate::metrics::Held;
 
+/// What an edit takes, with its member, its span and the slices around it, in bytes: a body can be
+/// made of them.
+const EDIT_COST: u64 = 160;
+
 /// Puts [`Contract`] around a service.
 #[derive(Clone, Copy, Debug)]
 pub struct ContractLayer;
@@ -68,26 +72,31 @@ async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer>
     let snapshot = exchange.snapshot.clone();
     let settings = &snapshot.settings;
     if let Some(rejection) = settings.policy.refuse_head(exchange.headers()) {
-        return Err(refused(exchange, route, Verdict::refused(rejection), &[]));
+        return Err(refused(exchange, Verdict::refused(rejection), &[]));
     }
     let held = match take(&mut exchange, settings).await {
         Ok(held) => held,
         Err(rejection) => {
-            return Err(refused(exchange, route, Verdict::refused(rejection), &[]));
+            return Err(refused(exchange, Verdict::refused(rejection), &[]));
         }
     };
     let leg = exchange.plane.leg;
     let verdict =
         settings.policy.inspect(snapshot.flags, leg, route, exchange.headers(), &held.chunks);
     if verdict.rejection.is_some() {
-        return Err(refused(exchange, route, verdict, &held.chunks));
+        return Err(refused(exchange, verdict, &held.chunks));
     }
-    exchange.record.judged(route, &verdict, &held.chunks);
+    exchange.record.judged(&verdict, &held.chunks);
+    let mut memory = held.memory;
+    let edits = verdict.edits.len() as u64 * EDIT_COST;
+    if memory.add(edits) > settings.limits.body_memory as u64 {
+        return Err(refuse(exchange.record, Rejection::BodyMemory, verdict.id.as_deref()));
+    }
     let slices = match verdict.edits.as_slice() {
         [] => held.chunks,
         edits => edit::apply(&held.chunks, edits),
     };
-    replace(&mut exchange, slices, held.memory);
+    replace(&mut exchange, slices, memory);
     exchange.verdict = Some(verdict);
     Ok(exchange)
 }
@@ -133,8 +142,8 @@ fn replace(exchange: &mut Exchange, slices: Vec<Bytes>, memory: Held) {
     exchange.body = Payload::Held(Outgoing::whole(slices, memory));
 }
 
-fn refused(mut exchange: Exchange, route: &Route, verdict: Verdict, chunks: &[Bytes]) -> Answer {
-    exchange.record.judged(route, &verdict, chunks);
+fn refused(mut exchange: Exchange, verdict: Verdict, chunks: &[Bytes]) -> Answer {
+    exchange.record.judged(&verdict, chunks);
     let rejection = verdict.rejection.unwrap_or(Rejection::NotJson);
     refuse(exchange.record, rejection, verdict.id.as_deref())
 }

@@ -51,7 +51,6 @@ pub enum Payload {
 impl Exchange {
     /// Takes a request in: reads the flags once, takes its identity, removes every tag.
     pub fn begin(plane: &Arc<Plane>, serving: Serving, request: Request<Incoming>) -> Exchange {
-        serving.begin();
         let (mut head, body) = request.into_parts();
         let snapshot = plane.store.snapshot();
         let identity = Identity::take(&mut head.headers);

@@ -59,7 +59,7 @@ async fn forward(mut exchange: Exchange) -> Answer {
         Payload::Held(outgoing) => outgoing,
         Payload::Unread(body) => {
             let idle = snapshot.settings.timeouts.idle;
-            Outgoing::stream(body, idle, record.bytes_in().clone())
+            Outgoing::stream(body, idle, &record)
         }
     };
     let head = exchange.head;
@@ -200,17 +200,18 @@ impl Way<'_> {
     }
 }
 
-/// Waits for an answer's head for so long, counted anew as long as the request's body still
-/// moves: a long upload is not a slow upstream.
+/// Waits for an answer's head for so long after the last of the request's body was read: a long
+/// upload is not a slow upstream.
 async fn within<F: Future>(limit: Duration, record: &Record, sending: F) -> Option<F::Output> {
     let mut sending = std::pin::pin!(sending);
+    let begun = Instant::now();
     loop {
-        let before = record.bytes_in().load(Relaxed);
+        let deadline = begun.max(record.read().last()) + limit;
         tokio::select! {
             biased;
             answer = &mut sending => return Some(answer),
-            () = sleep_until(Instant::now() + limit) => {
-                if record.bytes_in().load(Relaxed) == before {
+            () = sleep_until(deadline) => {
+                if begun.max(record.read().last()) + limit <= deadline {
                     return None;
                 }
             }

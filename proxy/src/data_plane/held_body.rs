@@ -1,7 +1,6 @@
 //! Reads a body to be inspected: kept as the chunks it came in, bounded in size, time and memory.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -58,7 +57,7 @@ async fn collect(
         // Trailers of an inspected body end here: it leaves with a Content-Length.
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
-        record.bytes_in().fetch_add(data.len() as u64, Relaxed);
+        record.read().count(data.len());
         if length > limit {
             return Err(Rejection::TooLarge);
         }

@@ -12,6 +12,10 @@ const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 /// Removes them, and what `Connection` nominates; gives the protocol that an upgrade asks for.
 pub fn strip(headers: &mut HeaderMap) -> Option<HeaderValue> {
     let upgrade = upgrade(headers);
+    if headers.contains_key(TRANSFER_ENCODING) {
+        // Of two lengths the coding is the one that was read (RFC 9112, section 6.3).
+        headers.remove(CONTENT_LENGTH);
+    }
     if headers.contains_key(CONNECTION) {
         let nominated: Vec<HeaderName> =
             tokens(headers).filter_map(|token| HeaderName::from_bytes(token).ok()).collect();
@@ -19,10 +23,6 @@ pub fn strip(headers: &mut HeaderMap) -> Option<HeaderValue> {
             headers.remove(name);
         }
         headers.remove(CONNECTION);
-    }
-    if headers.contains_key(TRANSFER_ENCODING) {
-        // Of two lengths the coding is the one that was read (RFC 9112, section 6.3).
-        headers.remove(CONTENT_LENGTH);
     }
     for name in [KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, HTTP2_SETTINGS] {
         headers.remove(name);

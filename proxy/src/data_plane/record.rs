@@ -2,13 +2,12 @@
 //! dropped, wherever that is, the request is counted and its access line written.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
-use modegate_filters::bucket::Why;
+use modegate_filters::bucket::{Cohort, Why};
 use modegate_filters::contract::{Mode, Requested};
 use modegate_filters::decide::{Action, Because};
 use modegate_filters::dialect::Dialect;
@@ -18,7 +17,8 @@ use modegate_filters::route::Route;
 use modegate_filters::tags::Trace;
 
 use super::Plane;
-use super::serving::Serving;
+use super::read::Read;
+use super::serving::{Busy, Serving};
 use crate::flags::Snapshot;
 use crate::metrics::{Gauge, Held, Labels, Outcome, count};
 
@@ -37,20 +37,21 @@ pub struct Record {
     status: Option<StatusCode>,
     outcome: Outcome,
     first_byte: Option<Duration>,
-    bytes_in: Arc<AtomicU64>,
+    read: Arc<Read>,
     bytes_out: u64,
     serving: Serving,
+    _busy: Busy,
     _inflight: Held,
 }
 
 #[derive(Debug)]
 struct Inspected {
-    dialect: Dialect,
     action: Action,
     because: Option<Because>,
     requested: Requested,
     effective: Mode,
-    cohort: modegate_filters::bucket::Cohort,
+    /// Of a request whose body was read.
+    cohort: Option<Cohort>,
     why: Why,
     room: Option<u64>,
     text: Option<u64>,
@@ -80,8 +81,9 @@ impl Record {
             status: None,
             outcome: Outcome::Gone,
             first_byte: None,
-            bytes_in: Arc::default(),
+            read: Arc::new(Read::new()),
             bytes_out: 0,
+            _busy: serving.busy(),
             serving,
             _inflight: inflight,
         };
@@ -99,16 +101,15 @@ impl Record {
     }
 
     /// What the contract said, of the body in these chunks.
-    pub fn judged(&mut self, route: &Route, verdict: &Verdict, chunks: &[Bytes]) {
+    pub fn judged(&mut self, verdict: &Verdict, chunks: &[Bytes]) {
         let digests = &self.plane.digests;
         self.rejection = verdict.rejection;
         self.inspected = Some(Inspected {
-            dialect: route.dialect,
             action: verdict.action,
             because: verdict.because,
             requested: verdict.requested,
             effective: verdict.effective,
-            cohort: verdict.assignment.cohort,
+            cohort: verdict.because.map(|_| verdict.assignment.cohort),
             why: verdict.assignment.why,
             room: verdict.room.as_deref().map(|room| digests.digest(room)),
             text: verdict.text.as_ref().map(|text| digests.digest_span(chunks, text)),
@@ -123,6 +124,11 @@ impl Record {
     /// Whether the answer's body is asked for.
     pub fn is_head(&self) -> bool {
         self.method == Method::HEAD
+    }
+
+    /// Keeps the connection busy beyond this record.
+    pub fn busy(&self) -> Busy {
+        self.serving.busy()
     }
 
     /// The connection becomes a tunnel.
@@ -140,15 +146,17 @@ impl Record {
         &self.snapshot
     }
 
-    /// Counts the request body's bytes as they are read.
-    pub fn bytes_in(&self) -> &Arc<AtomicU64> {
-        &self.bytes_in
+    /// What was read of the request's body.
+    pub fn read(&self) -> &Arc<Read> {
+        &self.read
     }
 
     /// It is refused.
     pub fn refused(&mut self, rejection: Rejection) {
         self.rejection = Some(rejection);
         self.outcome = match rejection {
+            // Nobody is there any more to be refused.
+            Rejection::BodyCut => Outcome::Gone,
             Rejection::Unreachable | Rejection::UpstreamTimeout => Outcome::Unavailable,
             _ => Outcome::Refused,
         };
@@ -189,12 +197,15 @@ impl Record {
         let inspected = self.inspected.as_ref();
         let labels = Labels {
             leg,
-            inspected: inspected.map(|inspected| (inspected.dialect, inspected.cohort)),
+            dialect: self.dialect(),
+            cohort: inspected.and_then(|inspected| inspected.cohort),
             mode: inspected.map_or(Mode::DEFAULT, |inspected| inspected.effective),
             requested: inspected.map_or(Requested::Nothing, |inspected| inspected.requested),
         };
         count(metrics.requests(labels, self.outcome));
-        if let Some(histogram) = metrics.request(labels) {
+        // How long a tunnel was open is no time that a request took.
+        let tunnel = self.status == Some(StatusCode::SWITCHING_PROTOCOLS);
+        if let Some(histogram) = metrics.request(labels).filter(|_| !tunnel) {
             histogram.observe(lasted);
         }
         if let Some((histogram, first_byte)) = metrics.first_byte(labels).zip(self.first_byte) {
@@ -230,13 +241,13 @@ impl Record {
             action = inspected.map(|inspected| inspected.action.word()),
             requested = inspected.map(|inspected| inspected.requested.word(modes)),
             mode = inspected.map(|inspected| modes.name(inspected.effective)),
-            cohort = inspected.map(|inspected| inspected.cohort.word()),
+            cohort = inspected.and_then(|inspected| inspected.cohort).map(Cohort::word),
             room = inspected.and_then(|inspected| inspected.room).map(hex),
             text = inspected.and_then(|inspected| inspected.text).map(hex),
             request_id = self.request_id.to_str().unwrap_or_default(),
             trace_id = trace,
             generation = self.snapshot.generation,
-            bytes_in = self.bytes_in.load(Relaxed),
+            bytes_in = self.read.bytes(),
             bytes_out = self.bytes_out,
             first_byte_us = self.first_byte.map(micros),
             total_us = micros(lasted),
@@ -249,7 +260,6 @@ impl Drop for Record {
         let lasted = self.started.elapsed();
         self.count(lasted);
         self.write_line(lasted);
-        self.serving.end();
     }
 }
 

@@ -18,15 +18,19 @@ struct State {
 }
 
 impl Serving {
-    /// A request's head is there.
-    pub fn begin(&self) {
+    fn begin(&self) {
         if self.0.begun.fetch_add(1, Relaxed) == 0 {
             self.0.first.notify_one();
         }
     }
 
-    /// A request is over.
-    pub fn end(&self) {
+    /// A request's head is there, or its body begins; it goes on until this is dropped.
+    pub fn busy(&self) -> Busy {
+        self.begin();
+        Busy(self.clone())
+    }
+
+    fn end(&self) {
         self.0.ended.fetch_add(1, Relaxed);
     }
 
@@ -51,5 +55,15 @@ impl Serving {
         if self.0.begun.load(Relaxed) == 0 {
             self.0.first.notified().await;
         }
+    }
+}
+
+/// Something on a connection that is not over yet.
+#[derive(Debug)]
+pub struct Busy(Serving);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }

@@ -47,7 +47,8 @@ pub fn open(
     let (held, _) = Held::raise(&plane.metrics, Gauge::Tunnels, 1);
     tokio::spawn(async move {
         if let (Ok(client), Ok(upstream)) = tokio::join!(client, upstream) {
-            let sent = join(TokioIo::new(client), TokioIo::new(upstream), idle).await;
+            let (read, sent) = join(TokioIo::new(client), TokioIo::new(upstream), idle).await;
+            record.read().count(read);
             record.sent(sent);
         }
         // A tunnel has no end of its own: either side going away is one.
@@ -58,8 +59,8 @@ pub fn open(
 }
 
 /// Copies both ways until an end, or until nothing moved either way for `idle`; gives the bytes
-/// sent to the client.
-async fn join<C, U>(client: C, upstream: U, idle: Option<Duration>) -> usize
+/// that came from the client and those that were sent to it.
+async fn join<C, U>(client: C, upstream: U, idle: Option<Duration>) -> (usize, usize)
 where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
@@ -81,7 +82,7 @@ where
             }
         }
     }
-    from_upstream.load(Relaxed)
+    (from_client.load(Relaxed), from_upstream.load(Relaxed))
 }
 
 async fn wait(limit: Option<Duration>) {

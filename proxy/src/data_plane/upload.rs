@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,6 +11,9 @@ use hyper::body::Incoming;
 use modegate_filters::tags;
 
 use super::idle::Idle;
+use super::read::Read;
+use super::record::Record;
+use super::serving::Busy;
 use crate::metrics::Held;
 
 /// Why a request's body broke off on its way to the upstream.
@@ -53,11 +55,16 @@ impl Outgoing {
     }
 
     /// The client's body as it comes, counted as it is read.
-    pub fn stream(body: Incoming, idle: Duration, read: Arc<AtomicU64>) -> Outgoing {
+    pub fn stream(body: Incoming, idle: Duration, record: &Record) -> Outgoing {
         if body.is_end_stream() {
             return Outgoing::Empty;
         }
-        Outgoing::Stream(Upload { body, idle: Idle::new(Some(idle)), read })
+        Outgoing::Stream(Upload {
+            body,
+            idle: Idle::new(Some(idle)),
+            read: record.read().clone(),
+            _busy: record.busy(),
+        })
     }
 }
 
@@ -74,7 +81,9 @@ pub struct Whole {
 pub struct Upload {
     body: Incoming,
     idle: Idle,
-    read: Arc<AtomicU64>,
+    read: Arc<Read>,
+    /// The answer may end before the body does.
+    _busy: Busy,
 }
 
 impl Body for Outgoing {
@@ -127,7 +136,7 @@ impl Upload {
             Poll::Ready(Some(Ok(mut frame))) => {
                 self.idle.rest();
                 if let Some(data) = frame.data_ref() {
-                    self.read.fetch_add(data.len() as u64, Relaxed);
+                    self.read.count(data.len());
                 }
                 if let Some(trailers) = frame.trailers_mut() {
                     tags::strip(trailers);

@@ -37,7 +37,10 @@ impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Refusal::Unexplained => {
-                write!(f, "actor and reason are needed, each of 1 to {TEXT_LIMIT} characters")
+                write!(
+                    f,
+                    "actor and reason are needed, each of 1 to {TEXT_LIMIT} characters without control characters"
+                )
             }
             Refusal::Expiry(limit) => {
                 write!(f, "expires must be a duration of 1ms to {}s", limit.as_secs())
@@ -50,9 +53,10 @@ impl std::fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Whether an actor or a reason says something, within bounds.
+/// Whether an actor or a reason says something, within bounds, in one plain line.
 pub(super) fn explained(text: &str) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= TEXT_LIMIT
+    let plain = !text.trim().is_empty() && !text.chars().any(char::is_control);
+    plain && text.chars().count() <= TEXT_LIMIT
 }
 
 /// The overrides in force, by flag.
@@ -80,18 +84,11 @@ impl Overrides {
         layer
     }
 
-    /// Ends what has expired, and every flag that was set on in reliance on it; says which.
+    /// Ends what has expired; says which.
     pub(super) fn expire(&mut self, now: SystemTime) -> Vec<Flag> {
         let over = |set: &Override| set.expires <= now;
-        let mut ended: Vec<Flag> =
+        let ended: Vec<Flag> =
             Flag::ALL.into_iter().filter(|flag| self.get(*flag).is_some_and(over)).collect();
-        for flag in Flag::ALL {
-            let rests_on = flag.needs().iter().any(|needed| ended.contains(needed));
-            let on = self.get(flag).is_some_and(|set| set.value);
-            if rests_on && on && !ended.contains(&flag) {
-                ended.push(flag);
-            }
-        }
         for flag in &ended {
             self.set(*flag, None);
         }

@@ -128,10 +128,13 @@ impl Reload {
     fn take(&self, store: &Store, text: String) -> Result<(), String> {
         let config = Config::parse(&text).map_err(|report| report.to_string())?;
         let restart = restart_needed(&self.running, &config);
-        // What waits for a restart keeps the value that is running.
         let mut taken = config.clone();
         if restart.contains(&"contract.modes") {
-            taken.contract = self.running.contract.clone();
+            // The metrics' labels are the modes of the start; the profiles are theirs.
+            let snapshot = store.snapshot();
+            let running = snapshot.settings.policy.contract();
+            taken.contract.modes = running.modes.clone();
+            taken.contract.profiles = running.profiles.clone();
         }
         let snapshot = store
             .reload(Settings::new(&taken), config.flags)

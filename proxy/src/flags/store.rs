@@ -32,13 +32,18 @@ impl Layers {
         fold([&self.file, &self.environment, &overrides].into_iter())
     }
 
+    /// Whether a flag is on by hand.
+    fn holds_on(&self, flag: Flag) -> bool {
+        self.overrides.get(flag).is_some_and(|set| set.value)
+    }
+
     /// Whether the flags keep the rules among themselves.
     fn check(&self) -> Result<(), Broken> {
         check(&self.fold())
     }
 
-    /// The flags as they take effect: what lacks what it needs is off. Only the end of an
-    /// override can leave it so.
+    /// The flags as they take effect: what lacks what it needs is off. The end of an override, or
+    /// a new file under one, can leave it so.
     fn flags(&self) -> Flags {
         let folded = self.fold();
         let runtime = folded.runtime && folded.contract;
@@ -135,15 +140,13 @@ impl Store {
     /// Takes a reloaded configuration over: its flags and its settings.
     ///
     /// # Errors
-    /// Where its flags, under the layers above, break a rule; nothing has changed then.
+    /// Where its flags break a rule together with the environment; nothing has changed then.
     pub fn reload(&self, settings: Settings, file: FlagLayer) -> Result<Arc<Snapshot>, Broken> {
         let mut layers = self.lock();
         let next = Layers { file, ..layers.clone() };
-        // As it will be when the overrides have ended.
+        // The file and the environment must keep the rules by themselves.
         Layers { overrides: Overrides::default(), ..next.clone() }.check()?;
-        if layers.check().is_ok() {
-            next.check()?;
-        }
+        // What an override lacks under the new file is off; it does not hold the file up.
         *layers = next;
         Ok(self.publish(&layers, Arc::new(settings)))
     }
@@ -188,9 +191,15 @@ impl Store {
 
     fn expire(&self, now: SystemTime) {
         let mut layers = self.lock();
-        let ended = layers.overrides.expire(now);
+        let mut ended = layers.overrides.expire(now);
         if ended.is_empty() {
             return;
+        }
+        // What was set on in reliance on it, and is not given by a layer below, ends with it.
+        while let Some(broken) = layers.check().err().filter(|broken| layers.holds_on(broken.flag))
+        {
+            layers.overrides.set(broken.flag, None);
+            ended.push(broken.flag);
         }
         let snapshot = self.publish(&layers, self.snapshot().settings.clone());
         for flag in ended {

@@ -72,15 +72,20 @@ impl Metrics {
 
         let mut sets = Vec::new();
         for leg in Leg::ALL {
-            let none = (Mode::DEFAULT, Requested::Nothing);
-            sets.push(Labels { leg, inspected: None, mode: none.0, requested: none.1 });
+            // Of a body that was not read nothing is known.
+            let unread = |dialect| {
+                let (mode, requested) = (Mode::DEFAULT, Requested::Nothing);
+                Labels { leg, dialect, cohort: None, mode, requested }
+            };
+            sets.push(unread(None));
             for dialect in Dialect::ALL {
                 if (dialect == Dialect::Rpc) == (leg == Leg::Frontend) {
                     continue;
                 }
-                for cohort in Cohort::ALL {
-                    let inspected = Some((dialect, cohort));
-                    let set = |(mode, requested)| Labels { leg, inspected, mode, requested };
+                let dialect = Some(dialect);
+                sets.push(unread(dialect));
+                for cohort in Cohort::ALL.map(Some) {
+                    let set = |(mode, requested)| Labels { leg, dialect, cohort, mode, requested };
                     sets.extend(pairs.iter().copied().map(set));
                 }
             }
@@ -94,10 +99,10 @@ impl Metrics {
             for outcome in Outcome::ALL {
                 let set = [
                     ("leg", labels.leg.word()),
-                    ("dialect", labels.inspected.map_or("none", |(dialect, _)| dialect.word())),
+                    ("dialect", labels.dialect.map_or("none", Dialect::word)),
                     ("mode", self.modes.name(labels.mode)),
                     ("requested", labels.requested.word(&self.modes)),
-                    ("cohort", labels.inspected.map_or("none", |(_, cohort)| cohort.word())),
+                    ("cohort", labels.cohort.map_or("none", Cohort::word)),
                     ("outcome", outcome.word()),
                 ];
                 let count = self.requests(labels, outcome).map_or(0, load);
@@ -118,8 +123,8 @@ impl Metrics {
         for leg in Leg::ALL {
             for (mode, mode_name) in self.modes.iter() {
                 for cohort in cohorts.into_iter().filter(|c| c.is_some() || mode == Mode::DEFAULT) {
-                    let inspected = cohort.map(|cohort| (Dialect::Rpc, cohort));
-                    let labels = Labels { leg, inspected, mode, requested: Requested::Nothing };
+                    let requested = Requested::Nothing;
+                    let labels = Labels { leg, dialect: None, cohort, mode, requested };
                     let Some(histogram) = of(self, labels) else { continue };
                     let set = [
                         ("leg", leg.word()),

@@ -108,8 +108,6 @@ pub struct Response {
     pub head: Head,
     /// The body, without its framing.
     pub body: Vec<u8>,
-    /// The sizes of the chunks it came in.
-    pub pieces: Vec<usize>,
     /// The trailers.
     pub trailers: Vec<(String, String)>,
     /// How the body ended.
@@ -221,15 +219,12 @@ impl Client {
             interim.push(status);
         };
         let mut framing = answer_framing(method, status, &head);
-        let (mut body, mut pieces) = (Vec::new(), Vec::new());
+        let mut body = Vec::new();
         loop {
             match self.piece(&mut framing).await {
-                Piece::Data(data) => {
-                    pieces.push(data.len());
-                    body.extend(data);
-                }
+                Piece::Data(data) => body.extend(data),
                 Piece::End(end, trailers) => {
-                    return Some(Response { status, head, body, pieces, trailers, end, interim });
+                    return Some(Response { status, head, body, trailers, end, interim });
                 }
             }
         }

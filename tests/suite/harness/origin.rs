@@ -74,8 +74,6 @@ pub enum Step {
     Send(Vec<u8>),
     /// Close the connection.
     Close,
-    /// Reset the connection.
-    Reset,
     /// Take the next request.
     Next,
 }
@@ -424,7 +422,6 @@ async fn step(wire: &mut Wire, mut steps: mpsc::UnboundedReceiver<Step>) -> Next
                 }
             }
             Some(Step::Close) => return Next::Gone(Ending::Close),
-            Some(Step::Reset) => return Next::Gone(Ending::Reset),
             Some(Step::Next) => return Next::Request,
             // The test has let go of it: the answer stays as it is until the other side ends.
             None => {

@@ -1,0 +1,44 @@
+//! How much of a request's body was read, and when last.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Counted where the body is read, looked at where its answer is waited for.
+#[derive(Debug)]
+pub struct Read {
+    since: Instant,
+    bytes: AtomicU64,
+    last: AtomicU64,
+}
+
+impl Read {
+    /// Nothing read yet.
+    pub fn new() -> Read {
+        Read { since: Instant::now(), bytes: AtomicU64::new(0), last: AtomicU64::new(0) }
+    }
+
+    /// So many bytes more.
+    pub fn count(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Relaxed);
+        let last = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.last.store(last, Relaxed);
+    }
+
+    /// How many bytes were read.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    /// When the last of them came.
+    pub fn last(&self) -> Instant {
+        self.since + Duration::from_micros(self.last.load(Relaxed))
+    }
+}
+
+impl Default for Read {
+    fn default() -> Read {
+        Read::new()
+    }
+}
