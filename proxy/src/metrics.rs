@@ -269,16 +269,16 @@ mod tests {
         let metrics = Metrics::new(modes());
         let mut requested = vec![Requested::Nothing, Requested::Invalid(Fault::Mode)];
         requested.extend(metrics.modes.iter().map(|(mode, _)| Requested::Mode(mode)));
-        let dialects = Dialect::ALL.into_iter();
-        let pairs = dialects.flat_map(|dialect| Cohort::ALL.map(|cohort| Some((dialect, cohort))));
-        let pairs: Vec<_> = pairs.chain([None]).collect();
+        let dialects = Dialect::ALL.into_iter().map(Some).chain([None]);
+        let cohorts = || Cohort::ALL.into_iter().map(Some).chain([None]);
+        let pairs = dialects.flat_map(|dialect| cohorts().map(move |cohort| (dialect, cohort)));
+        let pairs: Vec<_> = pairs.collect();
         let (mut counters, mut sets) = (BTreeSet::new(), 0);
         for leg in Leg::ALL {
-            for inspected in &pairs {
+            for (dialect, cohort) in pairs.iter().copied() {
                 for (mode, _) in metrics.modes.iter() {
-                    for requested in &requested {
-                        let labels =
-                            Labels { leg, inspected: *inspected, mode, requested: *requested };
+                    for requested in requested.iter().copied() {
+                        let labels = Labels { leg, dialect, cohort, mode, requested };
                         for outcome in Outcome::ALL {
                             counters.insert(address(metrics.requests(labels, outcome)));
                             sets += 1;

@@ -30,7 +30,7 @@ async fn list_set_and_clear_over_tcp_and_unix() {
         let target = target(&modegate);
         assert_eq!(message(&modegate, &origin).await.1, FAST);
 
-        let why = ["--actor", "ann", "--reason", "INC-7\u{1b}[2J", "--expires", "10m"];
+        let why = ["--actor", "ann", "--reason", "INC-7 \u{2028}", "--expires", "10m"];
         let set = flags(&target, &[["set", "kill", "on"].as_slice(), &why].concat()).await;
         assert_eq!((set.code, set.stdout.as_str()), (Some(0), "kill is on (generation 2)\n"));
         assert_eq!(message(&modegate, &origin).await.1, STRIPPED);
@@ -42,7 +42,7 @@ async fn list_set_and_clear_over_tcp_and_unix() {
             runtime         on     file\n\
             ui              off    default\n\
             cloud_enforced  off    default\n\
-            kill            on     override     on by ann: INC-7\\u{1b}[2J\n";
+            kill            on     override     on by ann: INC-7 \\u{2028}\n";
         assert_eq!((list.code, list.stdout.as_str()), (Some(0), expected));
         let list = flags(&target, &["list", "--json"]).await;
         let answer: Value = serde_json::from_str(&list.stdout).expect("JSON");

@@ -70,7 +70,7 @@ async fn what_is_set_is_shown_with_who_why_and_until_when() {
     let modegate = Modegate::start(&settings(&origin, "")).await;
     let seconds = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     for (expires, lasts) in [(Some("90m"), 5_400), (None, 4 * 3_600)] {
-        let mut body = json!({ "value": true, "actor": "ann", "reason": "INC-7: \"mode\"\n" });
+        let mut body = json!({ "value": true, "actor": "ann", "reason": "INC-7: \"mode\"" });
         if let Some(expires) = expires {
             body["expires"] = json!(expires);
         }
@@ -80,7 +80,7 @@ async fn what_is_set_is_shown_with_who_why_and_until_when() {
         let set = &view["layers"]["override"];
         assert_eq!((&view["value"], &view["layer"]), (&json!(true), &json!("override")));
         assert_eq!(view["environment_variable"], "FAST_MODE_CONTRACT_ENABLED");
-        assert_eq!((&set["actor"], &set["reason"]), (&json!("ann"), &json!("INC-7: \"mode\"\n")));
+        assert_eq!((&set["actor"], &set["reason"]), (&json!("ann"), &json!("INC-7: \"mode\"")));
         let until = set["expires"].as_u64().expect("seconds since 1970");
         assert!((before + lasts..=seconds() + lasts).contains(&until), "{until}");
     }

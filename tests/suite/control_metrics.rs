@@ -160,6 +160,7 @@ fn every_request_series() -> BTreeSet<BTreeMap<String, String>> {
     for (leg, dialects) in legs {
         let mut sets = vec![("none", "default", "none", "none")];
         for dialect in dialects {
+            sets.push((*dialect, "default", "none", "none"));
             for (mode, requested) in asked {
                 sets.extend(
                     ["canary", "control"].map(|cohort| (*dialect, mode, requested, cohort)),

@@ -33,10 +33,10 @@ async fn requests_in_flight() {
     assert_eq!(bridge.response().await.status, 200);
     let (mut client, answer) = held.pop().expect("a request");
     answer.send(OK);
+    answer.step(Step::Next);
     assert_eq!(client.response().await.status, 200);
     modegate.counted("modegate_inflight", &[("leg", "frontend")], 1.0).await;
     client.write(Request::post("/api/chat", "{}").bytes()).await;
-    answer.step(Step::Close);
     scripts.next().await.send(OK);
     assert_eq!(client.response().await.status, 200);
     let reasons = [("leg", "frontend"), ("reason", "in_flight")];

@@ -4,11 +4,10 @@ use crate::harness::{Client, Modegate, Origin, Received, Request, Response, sett
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
-async fn sent(
-    modegate: &Modegate,
-    origin: &Origin,
-    fields: &[(&str, &str)],
-) -> (Received, Response) {
+/// Names and values.
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
+async fn sent(modegate: &Modegate, origin: &Origin, fields: Fields<'_>) -> (Received, Response) {
     let mut request = Request::post("/api/chat", "{}");
     for (name, value) in fields {
         request = request.header(name, value);
@@ -31,7 +30,7 @@ async fn an_id_is_kept_or_replaced() {
     let modegate = Modegate::start(&settings(&origin, "")).await;
     let long = "x".repeat(64);
     let longer = "x".repeat(65);
-    let cases: [(&[(&str, &str)], Option<&str>); 10] = [
+    let cases: [(Fields<'_>, Option<&str>); 10] = [
         (&[("X-Request-Id", "abc-123")], Some("abc-123")),
         (&[("x-request-id", "!~{}\"")], Some("!~{}\"")),
         (&[("X-Request-Id", &long)], Some(&long)),

@@ -68,7 +68,7 @@ async fn forward(mut exchange: Exchange) -> Answer {
     *request.uri_mut() = head.uri;
     *request.headers_mut() = head.headers;
 
-    let way = Way { origin, address, plane: &exchange.plane, settings: &snapshot.settings };
+    let mut way = Way { origin, address, plane: &exchange.plane, settings: &snapshot.settings };
     match way.send(request, first_byte, &record).await {
         Err(rejection) => refuse(record, rejection, id.as_deref()),
         Ok((answer, lease)) => {
@@ -142,16 +142,29 @@ struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// Sends the request once. A pooled connection that turns out closed before anything of the
-    /// request was written on it is replaced; nothing else is ever tried again.
+    /// Sends the request once. An upstream that takes no connection, and a pooled connection that
+    /// turns out closed before anything of the request was written on it, are replaced; nothing
+    /// else is ever tried again.
     async fn send(
-        &self,
+        &mut self,
         mut request: Request<Outgoing>,
         first_byte: Duration,
         record: &Record,
     ) -> Result<(Response<Incoming>, Lease), Rejection> {
+        let mut others = self.plane.upstreams.count() - 1;
         loop {
-            let mut lease = self.lease().await?;
+            let mut lease = match self.lease().await {
+                // Nothing was sent: another upstream may be asked.
+                Err(Rejection::Unreachable) if others > 0 => {
+                    others -= 1;
+                    if let Some((origin, address)) = self.plane.upstreams.next() {
+                        request.headers_mut().insert(HOST, origin.host.clone());
+                        (self.origin, self.address) = (origin, address);
+                    }
+                    continue;
+                }
+                leased => leased?,
+            };
             let sending = lease.sender.try_send_request(request);
             let Some(sent) = within(first_byte, record, sending).await else {
                 return Err(Rejection::UpstreamTimeout);

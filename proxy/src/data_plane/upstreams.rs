@@ -76,6 +76,14 @@ impl Upstreams {
         }
     }
 
+    /// How many upstreams there are.
+    pub fn count(&self) -> usize {
+        match &self.0 {
+            Choice::One(_) => 1,
+            Choice::Balanced(_, origins) => origins.len(),
+        }
+    }
+
     /// The origin of the next request, and which of its addresses; `None` where none is healthy.
     pub fn next(&self) -> Option<(Arc<Origin>, Option<SocketAddr>)> {
         match &self.0 {

@@ -152,7 +152,10 @@ mod tests {
     #[test]
     fn refusals_say_what_is_allowed() {
         let cases = [
-            (Refusal::Unexplained, "actor and reason are needed, each of 1 to 256 characters"),
+            (
+                Refusal::Unexplained,
+                "actor and reason are needed, each of 1 to 256 characters without control characters",
+            ),
             (
                 Refusal::Expiry(Duration::from_secs(14_400)),
                 "expires must be a duration of 1ms to 14400s",

@@ -222,23 +222,33 @@ fn after_an_expiry_the_flags_can_still_be_changed_and_reloaded() {
 }
 
 #[test]
-fn a_reload_keeps_overrides_and_is_refused_whole() {
+fn a_reload_keeps_overrides_and_is_not_held_up_by_them() {
     let store = store(&[(Flag::Contract, true)], &[]);
     set(&store, Flag::Runtime, true).unwrap();
     let taken = store.reload(settings(), layer(&[(Flag::Contract, true), (Flag::Kill, true)]));
     let taken = taken.unwrap();
     assert!(taken.flags.runtime && taken.flags.kill);
 
-    // Without contract the override would stand alone.
-    let marked = Settings::new(&config("[limits]\nin_flight = 77"));
-    assert_eq!(store.reload(marked, layer(&[])).unwrap_err().flag, Flag::Runtime);
-    assert!(Arc::ptr_eq(&taken, &store.snapshot()));
+    // Without contract the override has no effect; the file's kill has.
+    let taken = store.reload(settings(), layer(&[(Flag::Kill, true)])).unwrap();
+    assert!(taken.flags.kill && !taken.flags.contract && !taken.flags.runtime);
+    let taken = store.reload(settings(), layer(&[(Flag::Contract, true)])).unwrap();
+    assert!(taken.flags.runtime, "it is still set");
 
     // An override must not hold together what breaks when it ends.
     let alone = self::store(&[], &[]);
     set(&alone, Flag::Contract, true).unwrap();
     assert!(alone.reload(settings(), layer(&[(Flag::Runtime, true)])).is_err());
     assert_eq!(alone.snapshot().generation, 2);
+}
+
+#[test]
+fn an_override_that_the_file_bears_outlives_the_one_it_also_rested_on() {
+    let store = store(&[(Flag::Contract, true)], &[]);
+    store.set(Flag::Contract, true, WHY, HOUR / 2, HOUR).unwrap();
+    set(&store, Flag::Runtime, true).unwrap();
+    store.expire(SystemTime::now() + HOUR / 2);
+    assert!(store.snapshot().flags.runtime);
 }
 
 #[tokio::test]
