@@ -151,7 +151,7 @@ impl Way<'_> {
         first_byte: Duration,
         record: &Record,
     ) -> Result<(Response<Incoming>, Lease), Rejection> {
-        let mut others = self.plane.upstreams.count() - 1;
+        let mut others = self.plane.upstreams.count().saturating_sub(1);
         loop {
             let mut lease = match self.lease().await {
                 // Nothing was sent: another upstream may be asked.
