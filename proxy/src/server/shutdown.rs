@@ -3,6 +3,7 @@
 //! pingora-core's own graceful stop sleeps the whole grace period. Here a stop drains first: as
 //! soon as the last connection is gone the process leaves.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use async_trait::async_trait;
 use modegate_filters::route::Leg;
 use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
 use pingora_core::services::background::BackgroundService;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval};
 
@@ -42,14 +43,21 @@ pub struct DrainFirst {
 #[async_trait]
 impl ShutdownSignalWatch for DrainFirst {
     async fn recv(&self) -> ShutdownSignal {
-        match self.stop.wait().await {
+        let mut calls = match self.stop.listen() {
+            Ok(calls) => calls,
+            Err(error) => {
+                tracing::error!(%error, "signals cannot be received");
+                return ShutdownSignal::FastShutdown;
+            }
+        };
+        match calls.first().await {
             ShutdownSignal::FastShutdown => ShutdownSignal::FastShutdown,
             ShutdownSignal::GracefulUpgrade if self.hands_over => ShutdownSignal::GracefulUpgrade,
             ShutdownSignal::GracefulTerminate | ShutdownSignal::GracefulUpgrade => {
                 self.drain.start();
                 tokio::select! {
                     () = self.empty() => {}
-                    () = self.stop.interrupted() => tracing::warn!("interrupted: leaving at once"),
+                    () = calls.interrupt() => tracing::warn!("interrupted: leaving at once"),
                 }
                 ShutdownSignal::FastShutdown
             }
@@ -58,42 +66,47 @@ impl ShutdownSignalWatch for DrainFirst {
 }
 
 impl Stop {
-    async fn wait(&self) -> ShutdownSignal {
+    fn listen(&self) -> io::Result<Calls> {
         match self {
-            Stop::Told(told) => {
-                let _ = told.clone().wait_for(|told| *told).await;
-                ShutdownSignal::GracefulTerminate
-            }
-            Stop::Signals => {
-                let listen = |kind| signal(kind);
-                let signals = (
-                    listen(SignalKind::terminate()),
-                    listen(SignalKind::interrupt()),
-                    listen(SignalKind::quit()),
-                );
-                let (Ok(mut terminate), Ok(mut interrupt), Ok(mut quit)) = signals else {
-                    tracing::error!("signals cannot be received");
-                    return ShutdownSignal::FastShutdown;
-                };
-                tokio::select! {
-                    _ = terminate.recv() => ShutdownSignal::GracefulTerminate,
-                    _ = interrupt.recv() => ShutdownSignal::FastShutdown,
-                    _ = quit.recv() => ShutdownSignal::GracefulUpgrade,
-                }
-            }
+            Stop::Told(told) => Ok(Calls::Told(told.clone())),
+            Stop::Signals => Ok(Calls::Signals {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                quit: signal(SignalKind::quit())?,
+            }),
         }
     }
 }
 
-impl Stop {
+/// The calls to stop, listened for from the start to the end: none is lost in between.
+enum Calls {
+    Told(watch::Receiver<bool>),
+    Signals { terminate: Signal, interrupt: Signal, quit: Signal },
+}
+
+impl Calls {
+    async fn first(&mut self) -> ShutdownSignal {
+        match self {
+            Calls::Told(told) => {
+                let _ = told.wait_for(|told| *told).await;
+                ShutdownSignal::GracefulTerminate
+            }
+            Calls::Signals { terminate, interrupt, quit } => tokio::select! {
+                _ = terminate.recv() => ShutdownSignal::GracefulTerminate,
+                _ = interrupt.recv() => ShutdownSignal::FastShutdown,
+                _ = quit.recv() => ShutdownSignal::GracefulUpgrade,
+            },
+        }
+    }
+
     /// Returns at a SIGINT. A repeated SIGTERM is none: supervisors send it to a process and to
     /// its group.
-    async fn interrupted(&self) {
-        match (self, signal(SignalKind::interrupt())) {
-            (Stop::Signals, Ok(mut interrupt)) => {
+    async fn interrupt(&mut self) {
+        match self {
+            Calls::Told(_) => std::future::pending().await,
+            Calls::Signals { interrupt, .. } => {
                 interrupt.recv().await;
             }
-            _ => std::future::pending().await,
         }
     }
 }
