@@ -15,6 +15,7 @@ mod capability;
 mod client_io;
 mod connection;
 mod contract;
+mod drain;
 mod exchange;
 mod forward;
 mod gate;
@@ -42,7 +43,8 @@ use crate::digest::DigestKey;
 use crate::flags::Store;
 use crate::metrics::Metrics;
 
-pub use connection::{DataPlane, Drain};
+pub use connection::DataPlane;
+pub use drain::Drain;
 pub use upstreams::{BadRoots, Upstreams, roots};
 
 /// What the requests of one listener share.

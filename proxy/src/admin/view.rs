@@ -33,8 +33,8 @@ pub fn flags(snapshot: &Snapshot, views: &[FlagView]) -> Value {
     json!({ "generation": snapshot.generation, "flags": Value::Object(flags.collect()) })
 }
 
-/// The configuration in force, defaults included. It holds no secrets: the token is in a file of
-/// its own.
+/// The file that was taken over, defaults included, and what of it waits for a restart. It holds no
+/// secrets: the token is in a file of its own.
 pub fn config(view: &ConfigView) -> Value {
     json!({
         "file": view.path.display().to_string(),

@@ -20,11 +20,11 @@ use pingora_core::apps::ServerApp;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::l4::socket::SocketAddr as Address;
 use pingora_core::server::ShutdownWatch;
-use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::Plane;
 use super::client_io::ClientIo;
+use super::drain::Drain;
 use super::exchange::Exchange;
 use super::refuse::refuse;
 use super::serving::Serving;
@@ -33,34 +33,6 @@ use crate::metrics::{Gauge, Held, count};
 
 /// How long a connection that has not asked yet is waited for when the drain starts.
 const FIRST_REQUEST: Duration = Duration::from_millis(500);
-
-/// The stop of the process: connections end after the request they serve, and the last one to go
-/// ends the wait.
-#[derive(Clone, Debug)]
-pub struct Drain(watch::Sender<bool>);
-
-impl Drain {
-    /// Not draining.
-    pub fn new() -> Drain {
-        Drain(watch::Sender::new(false))
-    }
-
-    /// From now on nothing new is taken.
-    pub fn start(&self) {
-        self.0.send_replace(true);
-    }
-
-    /// Turns true when the drain starts.
-    pub fn watch(&self) -> watch::Receiver<bool> {
-        self.0.subscribe()
-    }
-}
-
-impl Default for Drain {
-    fn default() -> Drain {
-        Drain::new()
-    }
-}
 
 /// Where a connection arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
