@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Answer, Client, Modegate, Origin, Request, listener, script, settings};
+use crate::harness::{Answer, Client, Gone, Modegate, Origin, Request, listener, script, settings};
 use crate::messages::PLACES;
 
 #[tokio::test]
@@ -89,9 +89,8 @@ async fn a_client_of_http_1_0_is_sent_no_interim_answer() {
 
 #[tokio::test]
 async fn an_upstream_that_is_not_there_is_said_before_the_body_is_asked_for() {
-    let gone = Origin::echo().await;
+    let gone = Gone::new();
     let url = gone.url();
-    drop(gone);
     let modegate = Modegate::start(&listener("frontend", &url)).await;
     let request = Request::post("/upload", "the body").header("Expect", "100-continue");
     let mut client = Client::connect(modegate.frontend()).await;

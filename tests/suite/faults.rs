@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use crate::harness::{
-    Address, Answer, Client, End, Modegate, Origin, Request, eventually, listener, script, settings,
+    Address, Answer, Client, End, Gone, Modegate, Origin, Request, eventually, listener, script,
+    settings,
 };
 use crate::messages::PLACES;
 
@@ -31,9 +32,8 @@ async fn assert_all_refused(modegate: &Modegate, expected: (u16, i32, &str)) {
 
 #[tokio::test]
 async fn an_upstream_that_refuses_connections() {
-    let gone = Origin::echo().await;
+    let gone = Gone::new();
     let url = gone.url();
-    drop(gone);
     let modegate = Modegate::start(&all(&url, "")).await;
     assert_all_refused(&modegate, UNREACHABLE).await;
     let without_id = Request::post("/bridge", r#"{"method":"heartbeat"}"#);

@@ -3,6 +3,7 @@
 
 mod admin;
 mod client;
+mod gone;
 mod metrics;
 mod modegate;
 mod origin;
@@ -15,6 +16,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 pub use client::{Client, Request, Response, answer_framing};
+pub use gone::Gone;
 pub use modegate::{Exited, Modegate, Start, TOKEN};
 pub use origin::{Answer, Origin, Received, Step, script};
 pub use settings::{listener, settings};

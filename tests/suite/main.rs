@@ -47,4 +47,5 @@ mod targets;
 mod transports;
 mod upgrade;
 mod upstreams;
+mod vanished;
 mod well_known;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use authority::Authority;
 
 use crate::harness::{
-    Answer, Client, Framing, Modegate, Origin, Request, Start, TempDir, eventually, listener,
+    Answer, Client, Framing, Gone, Modegate, Origin, Request, Start, TempDir, eventually, listener,
     script,
 };
 
@@ -191,9 +191,8 @@ async fn await_balance(modegate: &Modegate) {
 
 #[tokio::test]
 async fn an_upstream_that_was_never_there_costs_no_request_once_it_was_looked_at() {
-    let gone = Origin::echo().await;
+    let gone = Gone::new();
     let dead = gone.url();
-    drop(gone);
     let origin = Origin::echo().await;
     let config = balanced(&[&dead, &origin.url()], "health_interval = \"50ms\"");
     let modegate = Modegate::start(&config).await;

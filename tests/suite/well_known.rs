@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answer, Client, DEADLINE, Modegate, Origin, Request, Response, eventually, listener, script,
-    settings,
+    Answer, Client, DEADLINE, Gone, Modegate, Origin, Request, Response, eventually, listener,
+    script, settings,
 };
 
 const PATH: &str = "/.well-known/processing";
@@ -110,9 +110,8 @@ async fn other_spellings_are_the_upstreams_to_answer() {
 
 #[tokio::test]
 async fn it_is_there_when_the_upstream_is_not() {
-    let gone = Origin::echo().await;
+    let gone = Gone::new();
     let url = gone.url();
-    drop(gone);
     let config = format!("[flags]\ncontract = true\n{}", listener("frontend", &url));
     let modegate = Modegate::start(&config).await;
     assert_eq!(modegate.post("/api/chat", "{}").await.status, 502);

@@ -4,11 +4,13 @@
 use std::fs::Permissions;
 use std::os::fd::IntoRawFd;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use modegate_config::Bind;
 use pingora_core::apps::ServerApp;
-use pingora_core::listeners::{L4BufferSettings, ListenerConfig};
+use pingora_core::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
+use pingora_core::protocols::TcpKeepalive;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
 use pingora_core::services::listening;
@@ -36,7 +38,9 @@ impl<A: ServerApp + Send + Sync + 'static> Prebound<A> {
         inner.threads = Some(threads);
         for socket in &sockets {
             let listener = match &socket.bound.bind {
-                Bind::Tcp(address) => ListenerConfig::tcp(address.to_string()),
+                Bind::Tcp(address) => {
+                    ListenerConfig::tcp(address.to_string()).tcp_socket_options(options())
+                }
                 Bind::Unix(path) => ListenerConfig::uds(path.to_string_lossy())
                     .permissions(Permissions::from_mode(0o660)),
             };
@@ -45,6 +49,20 @@ impl<A: ServerApp + Send + Sync + 'static> Prebound<A> {
         }
         Prebound { inner, sockets, drain: drain.clone() }
     }
+}
+
+/// A peer that vanished without a word is noticed after about two minutes, also where no timeout of
+/// ours runs: in a tunnel, or in a silent event stream.
+fn options() -> TcpSocketOptions {
+    let mut options = TcpSocketOptions::default();
+    options.tcp_keepalive = Some(TcpKeepalive {
+        idle: Duration::from_secs(60),
+        interval: Duration::from_secs(15),
+        count: 4,
+        // The system's own.
+        user_timeout: Duration::ZERO,
+    });
+    options
 }
 
 #[async_trait]

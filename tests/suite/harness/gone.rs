@@ -1,0 +1,20 @@
+//! An upstream that is not there.
+
+use tokio::net::TcpSocket;
+
+/// Takes no connection: its port is held, so that no other test gets it, and nobody listens on it.
+pub struct Gone(TcpSocket);
+
+impl Gone {
+    /// A port of its own.
+    pub fn new() -> Gone {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        Gone(socket)
+    }
+
+    /// Its URL, as an upstream.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.0.local_addr().expect("an address"))
+    }
+}
