@@ -136,6 +136,18 @@ impl Policy {
         if let Some(rejection) = self.refuse_head(headers) {
             return Verdict::refused(rejection);
         }
+        self.inspect_body(flags, leg, route, headers, chunks)
+    }
+
+    /// The same where [`Policy::refuse_head`] was asked before the body was read.
+    pub fn inspect_body(
+        &self,
+        flags: Flags,
+        leg: Leg,
+        route: &Route,
+        headers: &HeaderMap,
+        chunks: &[Bytes],
+    ) -> Verdict {
         if chunks.iter().map(Bytes::len).sum::<usize>() > self.contract.body_limit {
             return Verdict::refused(Rejection::TooLarge);
         }

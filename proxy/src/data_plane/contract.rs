@@ -82,7 +82,7 @@ async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer>
     };
     let leg = exchange.plane.leg;
     let verdict =
-        settings.policy.inspect(snapshot.flags, leg, route, exchange.headers(), &held.chunks);
+        settings.policy.inspect_body(snapshot.flags, leg, route, exchange.headers(), &held.chunks);
     if verdict.rejection.is_some() {
         return Err(refused(exchange, verdict, &held.chunks));
     }

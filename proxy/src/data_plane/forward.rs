@@ -112,7 +112,7 @@ fn dress(exchange: &mut Exchange, origin: &Origin) -> bool {
 
 /// The upstream's answer for the client: without what belongs to its connection and without its
 /// tags, with ours.
-pub(super) fn give_back(
+fn give_back(
     answer: Response<Incoming>,
     mut record: Box<Record>,
     body: impl FnOnce(Incoming, Box<Record>) -> Reply,

@@ -234,7 +234,7 @@ impl Record {
             leg = self.plane.leg.word(),
             method = self.method.as_str(),
             route = self.route.map_or("-", |(name, _)| name),
-            dialect = self.route.map(|(_, dialect)| dialect.word()),
+            dialect = self.dialect().map(Dialect::word),
             status = self.status.map(|status| status.as_u16()),
             outcome = self.outcome.word(),
             reason = self.rejection.map(Rejection::reason),

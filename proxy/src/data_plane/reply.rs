@@ -43,7 +43,7 @@ pub struct Reply {
 #[derive(Debug)]
 enum Source {
     Whole(Option<Bytes>),
-    Upstream { body: Incoming, lease: Option<Lease>, idle: Idle },
+    Upstream { body: Incoming, lease: Lease, idle: Idle },
     Ended,
 }
 
@@ -60,7 +60,7 @@ impl Reply {
         idle: Option<Duration>,
         record: Box<Record>,
     ) -> Reply {
-        let source = Source::Upstream { body, lease: Some(lease), idle: Idle::new(idle) };
+        let source = Source::Upstream { body, lease, idle: Idle::new(idle) };
         let mut reply = Reply { source, record: Some(record) };
         reply.end_if_over();
         reply
@@ -73,21 +73,14 @@ impl Reply {
 
     fn end_if_over(&mut self) {
         if matches!(&self.source, Source::Upstream { body, .. } if body.is_end_stream()) {
-            self.give_connection_back();
             self.end();
         }
     }
 
-    fn give_connection_back(&mut self) {
-        if let Source::Upstream { lease, .. } = &mut self.source
-            && let Some(lease) = lease.take()
-        {
+    fn end(&mut self) {
+        if let Source::Upstream { lease, .. } = std::mem::replace(&mut self.source, Source::Ended) {
             lease.release();
         }
-    }
-
-    fn end(&mut self) {
-        self.source = Source::Ended;
         if let Some(record) = &mut self.record {
             record.finished();
         }
@@ -138,7 +131,6 @@ impl Body for Reply {
                     // Nothing comes after them, and nobody asks.
                     Some(trailers) => {
                         tags::strip(trailers);
-                        this.give_connection_back();
                         this.end();
                     }
                 }
@@ -146,7 +138,6 @@ impl Body for Reply {
             }
             Poll::Ready(Some(Err(error))) => this.cut(Broken::Upstream(error)),
             Poll::Ready(None) => {
-                this.give_connection_back();
                 this.end();
                 Poll::Ready(None)
             }
