@@ -18,6 +18,7 @@ mod report;
 mod rule;
 mod server;
 mod timeouts;
+mod tls;
 mod upstream;
 mod value;
 
@@ -34,6 +35,7 @@ pub use listener::Listener;
 pub use report::{Invalid, Report};
 pub use server::{Log, Server};
 pub use timeouts::Timeouts;
+pub use tls::ListenerTls;
 pub use upstream::{Upstream, UpstreamSettings};
 pub use value::parse_duration;
 

@@ -19,9 +19,13 @@ const DEFAULT_HEADER_BYTES: usize = 64 * KIB;
 const DEFAULT_HEADER_FIELDS: usize = 100;
 /// Bursts reuse connections; the idle timeout takes them back soon after.
 const DEFAULT_POOL_CONNECTIONS: usize = 256;
+/// What browsers and gRPC clients open at most before they wait.
+const DEFAULT_STREAMS: usize = 100;
 
 /// The most of anything counted that is no mistake.
 const COUNT_LIMIT: usize = 1_000_000;
+/// Each stream may hold buffers of its own.
+const STREAMS_LIMIT: usize = 10_000;
 
 /// `[limits]`: how much may be held at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub struct Limits {
     pub header_fields: usize,
     /// Idle connections kept per upstream and worker thread; 256.
     pub pool_connections: usize,
+    /// HTTP/2 streams at once on one connection, from clients and to upstreams; 100.
+    pub streams: usize,
 }
 
 /// Reads `[limits]`, after the contract that they must fit.
@@ -54,6 +60,7 @@ pub(crate) fn read(root: &mut Section<'_, '_>, contract: &Contract) -> Limits {
             DEFAULT_POOL_CONNECTIONS,
             integer(0..=COUNT_LIMIT),
         ),
+        streams: section.take("streams", DEFAULT_STREAMS, integer(1..=STREAMS_LIMIT)),
     });
     check(root, &limits, contract);
     limits

@@ -155,18 +155,26 @@ impl<'f, 'i> Section<'f, 'i> {
         key: &'static str,
         read: impl FnOnce(&mut Section<'f, 'i>) -> T,
     ) -> T {
+        let (path, line, table) = self.subtable(key);
+        self.open(path, line, table.unwrap_or_default(), read)
+    }
+
+    /// A table, `None` where the file has none, or something else in its place.
+    pub(crate) fn optional_section<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Section<'f, 'i>) -> T,
+    ) -> Option<T> {
+        let (path, line, table) = self.subtable(key);
+        Some(self.open(path, line, table?, read))
+    }
+
+    fn subtable(&mut self, key: &'static str) -> (String, Option<usize>, Option<DeTable<'i>>) {
         let (path, entry) = (self.path_of(key), self.entry(key));
-        let (line, table) = match entry {
-            None => (None, DeTable::new()),
-            Some(entry) => {
-                let line = self.faults.line(entry.span().start);
-                (
-                    Some(line),
-                    self.table(&path, entry, format!("a table, [{path}]")).unwrap_or_default(),
-                )
-            }
-        };
-        self.open(path, line, table, read)
+        let Some(entry) = entry else { return (path, None, None) };
+        let line = self.faults.line(entry.span().start);
+        let table = self.table(&path, entry, format!("a table, [{path}]"));
+        (path, Some(line), table)
     }
 
     /// A list of tables; those that are none are faults and left out.

@@ -131,7 +131,7 @@ fn valid_files() {
     assert_eq!(full.timeouts.stream_idle, Some(minutes(10)));
     assert_eq!(full.timeouts.upgrade_idle, Some(minutes(60)));
     assert_eq!(full.limits.body_memory, 4 << 30);
-    assert_eq!(full.limits.pool_connections, 0);
+    assert_eq!((full.limits.pool_connections, full.limits.streams), (0, 1));
     assert_eq!(full.upstream.ca_file.as_deref(), Some(Path::new("/etc/modegate/roots.pem")));
     assert_eq!(full.upstream.health_interval, None);
     assert_eq!(full.log, Log { level: "warn,modegate=trace".to_owned(), access: false });
@@ -150,6 +150,12 @@ fn valid_files() {
         authorities,
         ["api:2138", "[::1]:2139", "localhost", "cloud.example", "cloud.example:8443", "localhost"]
     );
+
+    let tls = listeners[0].tls.as_ref().unwrap();
+    assert_eq!((&tls.cert, &tls.key), (&PathBuf::from("cert.pem"), &PathBuf::from("key.pem")));
+    assert_eq!(tls.client_ca.as_deref(), Some(Path::new("clients.pem")));
+    assert_eq!(listeners[1].tls.as_ref().unwrap().client_ca, None);
+    assert_eq!((&listeners[2].tls, listeners[2].h2c, listeners[3].h2c), (&None, false, true));
 
     let inline = read("inline_tables.toml");
     assert_eq!(inline.server.threads, 2);
