@@ -32,6 +32,8 @@ pub enum Rejection {
     BadHead,
     /// A head over `limits.header_bytes` or `limits.header_fields`; answered likewise.
     HeadTooLarge,
+    /// No TLS was agreed on, or not in time; there is nobody to answer.
+    Handshake,
     /// CONNECT: where requests go is not the client's to say.
     Method,
     /// Over `limits.connections`.
@@ -48,7 +50,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// Every refusal, for the metrics' labels.
-    pub const ALL: [Rejection; 20] = [
+    pub const ALL: [Rejection; 21] = [
         Rejection::NotJson,
         Rejection::NotAnObject,
         Rejection::NotARequest,
@@ -63,6 +65,7 @@ impl Rejection {
         Rejection::Expectation,
         Rejection::BadHead,
         Rejection::HeadTooLarge,
+        Rejection::Handshake,
         Rejection::Method,
         Rejection::Connections,
         Rejection::InFlight,
@@ -79,7 +82,8 @@ impl Rejection {
             | Rejection::NotARequest
             | Rejection::Contract(_)
             | Rejection::BodyCut
-            | Rejection::BadHead => StatusCode::BAD_REQUEST,
+            | Rejection::BadHead
+            | Rejection::Handshake => StatusCode::BAD_REQUEST,
             Rejection::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Rejection::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Rejection::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -111,6 +115,7 @@ impl Rejection {
             Rejection::Expectation => "expectation",
             Rejection::BadHead => "bad_head",
             Rejection::HeadTooLarge => "head_too_large",
+            Rejection::Handshake => "handshake",
             Rejection::Method => "method",
             Rejection::Connections => "connections",
             Rejection::InFlight => "in_flight",
@@ -148,6 +153,7 @@ impl Rejection {
             Rejection::Expectation => "Expect must be 100-continue".to_owned(),
             Rejection::BadHead => "Bad request head".to_owned(),
             Rejection::HeadTooLarge => "Request head too large".to_owned(),
+            Rejection::Handshake => "No TLS was agreed on".to_owned(),
             Rejection::Method => "CONNECT is not served".to_owned(),
             Rejection::Connections => "Too many connections".to_owned(),
             Rejection::InFlight => "Too many requests in flight".to_owned(),

@@ -1,7 +1,7 @@
 //! How a request gets through a leg.
 //!
 //! ```text
-//! connection   hyper's HTTP/1.1 on a pingora-core stream; deadlines of head and idle
+//! connection   a pingora-core stream, TLS on it, HTTP/1.1 or HTTP/2 by hyper; deadlines, bounds
 //!      │ one Exchange a request: identity taken, tags stripped, flags read once
 //! stack        capability ──► limits ──► Contract ──► Forward        (tower services)
 //!                  │             │           │            │
@@ -11,8 +11,10 @@
 //!              or wherever the request stopped, counts it and writes its access line
 //! ```
 
+mod attire;
 mod capability;
 mod client_io;
+mod client_tls;
 mod connection;
 mod contract;
 mod drain;
@@ -21,14 +23,19 @@ mod forward;
 mod gate;
 mod held_body;
 mod hop;
+mod http1;
+mod http2;
 mod idle;
 mod limits;
 mod origin;
 mod pool;
+mod preface;
 mod read;
 mod record;
 mod refuse;
+mod relay;
 mod reply;
+mod server_tls;
 mod serving;
 mod stack;
 mod tunnel;
@@ -43,9 +50,12 @@ use crate::digest::DigestKey;
 use crate::flags::Store;
 use crate::metrics::Metrics;
 
+pub use client_tls::{BadRoots, ClientTls};
 pub use connection::DataPlane;
 pub use drain::Drain;
-pub use upstreams::{BadRoots, Upstreams, roots};
+pub use origin::keep_alive;
+pub use server_tls::{BadTls, ServerTls};
+pub use upstreams::Upstreams;
 
 /// What the requests of one listener share.
 #[derive(Debug)]
@@ -60,4 +70,8 @@ pub struct Plane {
     pub digests: Arc<DigestKey>,
     /// Where requests go.
     pub upstreams: Upstreams,
+    /// What the listener proves itself with; `None` where it speaks in clear.
+    pub tls: Option<Arc<ServerTls>>,
+    /// Whether HTTP/2 in clear is taken.
+    pub h2c: bool,
 }

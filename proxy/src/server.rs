@@ -3,6 +3,7 @@
 mod listen;
 mod prebound;
 mod shutdown;
+mod watches;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use pingora_core::server::{RunArgs, Server};
 use pingora_core::services::background::background_service;
 
 use crate::admin::{Admin, Token};
-use crate::data_plane::{DataPlane, Drain, Plane, Upstreams, roots};
+use crate::data_plane::{ClientTls, DataPlane, Drain, Plane, ServerTls, Upstreams};
 use crate::digest::DigestKey;
 use crate::flags::{Reload, Settings, Store};
 use crate::logging::Dropped;
@@ -24,8 +25,9 @@ use crate::metrics::{Metrics, Sources};
 pub use listen::Bound;
 use listen::{Socket, bind};
 use prebound::Prebound;
+use shutdown::DrainFirst;
 pub use shutdown::Stop;
-use shutdown::{DrainFirst, ExpireOverrides, WatchConfig};
+use watches::{ExpireOverrides, WatchCertificates, WatchConfig};
 
 /// What a process is started with.
 #[derive(Debug)]
@@ -90,24 +92,29 @@ impl App {
             HandOver::Off | HandOver::To(_) => bind(bind_to),
         };
 
-        let tls = roots(config.upstream.ca_file.as_deref())?;
+        let client_tls = ClientTls::new(config.upstream.ca_file.as_deref())?;
+        let mut certificates = Vec::new();
         let digests = Arc::new(DigestKey::default());
         let mut app = DataPlane::build(drain.clone());
         let (mut sockets, mut listeners, mut places) = (Vec::new(), Vec::new(), 0);
         for listener in &config.listeners {
-            let upstreams = Upstreams::new(listener, &config.upstream, &tls, &mut places)?;
+            let upstreams = Upstreams::new(listener, &config.upstream, &client_tls, &mut places)?;
             if let Some(balancer) = upstreams.balancer() {
                 server.add_service(pingora_core::services::background::GenBackgroundService::new(
                     "balancer".to_owned(),
                     balancer,
                 ));
             }
+            let tls = listener.tls.as_ref().map(ServerTls::new).transpose()?.map(Arc::new);
+            certificates.extend(tls.clone());
             let plane = Arc::new(Plane {
                 leg: listener.leg,
                 store: store.clone(),
                 metrics: metrics.clone(),
                 digests: digests.clone(),
                 upstreams,
+                tls,
+                h2c: listener.h2c,
             });
             let socket = bound(&listener.bind)?;
             match &socket.bound.bind {
@@ -139,6 +146,9 @@ impl App {
         server.add_service(Prebound::new("admin", admin, vec![socket], 1, &Drain::new()));
         server.add_service(background_service("overrides", ExpireOverrides(store.clone())));
         server.add_service(background_service("config", WatchConfig(reload, store)));
+        if !certificates.is_empty() {
+            server.add_service(background_service("certificates", WatchCertificates(certificates)));
+        }
 
         Ok(App {
             server,

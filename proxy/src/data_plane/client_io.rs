@@ -7,18 +7,25 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use modegate_config::Timeouts;
-use pingora_core::protocols::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::idle::Idle;
 use super::serving::Serving;
 
+/// What a client's connection runs over.
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
+
 /// A client's connection. Reads end when a head does not come, or not in time; writes end when
 /// nothing is taken for `timeouts.idle`.
-pub struct ClientIo {
-    stream: Stream,
+pub struct ClientIo<T> {
+    stream: T,
+    /// What was read of the stream already.
+    begun: Bytes,
+    protocol: Protocol,
     serving: Serving,
     head: Duration,
     keep_alive: Duration,
@@ -28,6 +35,12 @@ pub struct ClientIo {
     deadline: Option<Pin<Box<Sleep>>>,
     write: Write,
     stall: Idle,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,12 +65,31 @@ enum Write {
     Stalled,
 }
 
-impl ClientIo {
+impl<T: Transport> ClientIo<T> {
     /// A connection that has `timeouts.header` for each request's head, from its first byte on
     /// (from the accept on for the first), and `timeouts.keep_alive` for that first byte to come.
-    pub fn new(stream: Stream, serving: Serving, timeouts: &Timeouts) -> ClientIo {
+    /// `begun` is what was read of it already.
+    pub fn http1(stream: T, serving: Serving, timeouts: &Timeouts, begun: &[u8]) -> ClientIo<T> {
+        ClientIo::new(Protocol::Http1, stream, serving, timeouts, begun)
+    }
+
+    /// A connection that has `timeouts.header` until its first request. Later ones begin among
+    /// frames of other streams: what is idle then is not seen here.
+    pub fn http2(stream: T, serving: Serving, timeouts: &Timeouts, begun: &[u8]) -> ClientIo<T> {
+        ClientIo::new(Protocol::Http2, stream, serving, timeouts, begun)
+    }
+
+    fn new(
+        protocol: Protocol,
+        stream: T,
+        serving: Serving,
+        timeouts: &Timeouts,
+        begun: &[u8],
+    ) -> ClientIo<T> {
         ClientIo {
             stream,
+            begun: Bytes::copy_from_slice(begun),
+            protocol,
             serving,
             head: timeouts.header,
             keep_alive: timeouts.keep_alive,
@@ -72,6 +104,7 @@ impl ClientIo {
     /// Follows the requests: what is waited for changes as they begin and end.
     fn follow(&mut self) {
         match self.serving.idle_since() {
+            Some(1..) if self.protocol == Protocol::Http2 => self.waiting = Waiting::Not,
             None => self.waiting = Waiting::Not,
             Some(ended) if self.waiting == Waiting::Not || ended != self.after => {
                 self.after = ended;
@@ -111,11 +144,11 @@ impl ClientIo {
     }
 
     /// Watches what became of a write.
-    fn written<T>(
+    fn written<R>(
         &mut self,
         cx: &mut Context<'_>,
-        polled: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+        polled: Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
         if polled.is_ready() {
             self.stall.rest();
             if std::mem::replace(&mut self.write, Write::Taken) == Write::Stalled {
@@ -132,7 +165,7 @@ impl ClientIo {
     }
 }
 
-impl AsyncRead for ClientIo {
+impl<T: Transport> AsyncRead for ClientIo<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -140,6 +173,11 @@ impl AsyncRead for ClientIo {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.follow();
+        if !this.begun.is_empty() {
+            let length = this.begun.len().min(buf.remaining());
+            buf.put_slice(&this.begun.copy_to_bytes(length));
+            return Poll::Ready(Ok(()));
+        }
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
             Poll::Pending if this.poll_overdue(cx) => {
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -155,7 +193,7 @@ impl AsyncRead for ClientIo {
     }
 }
 
-impl AsyncWrite for ClientIo {
+impl<T: Transport> AsyncWrite for ClientIo<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

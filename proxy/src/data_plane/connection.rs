@@ -1,38 +1,33 @@
-//! One client connection: hyper's HTTP/1.1 on the stream that pingora-core accepted.
+//! A client's connection: where it arrived, and which protocol is spoken on it.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use modegate_filters::rejection::Rejection;
 use modegate_filters::route::Leg;
 use pingora_core::apps::ServerApp;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::l4::socket::SocketAddr as Address;
 use pingora_core::server::ShutdownWatch;
+use tokio::time::timeout;
 use tower::ServiceExt;
 
 use super::Plane;
-use super::client_io::ClientIo;
 use super::drain::Drain;
 use super::exchange::Exchange;
 use super::refuse::refuse;
+use super::server_tls::{H2, ServerTls};
 use super::serving::Serving;
-use super::stack::{Serve, stack};
+use super::stack::{Answer, Serve, stack};
+use super::{http1, http2, preface};
+use crate::flags::Settings;
 use crate::metrics::{Gauge, Held, count};
-
-/// How long a connection that has not asked yet is waited for when the drain starts.
-const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Where a connection arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +43,21 @@ pub struct DataPlane<S> {
     planes: HashMap<Arrival, Arc<Plane>>,
     drain: Drain,
     stack: S,
+}
+
+/// A connection that is there: what its requests share.
+pub struct Connection<'c, S> {
+    /// Its listener.
+    pub plane: &'c Arc<Plane>,
+    /// The settings that it began with.
+    pub settings: Arc<Settings>,
+    /// Its requests.
+    pub serving: Serving,
+    /// The word that the process is about to stop.
+    pub drain: &'c Drain,
+    /// Whether it is within `limits.connections`; its requests are refused if it is not.
+    pub admitted: bool,
+    stack: &'c S,
 }
 
 impl DataPlane<()> {
@@ -88,70 +98,70 @@ impl<S: Serve> DataPlane<S> {
 
     async fn serve(&self, plane: &Arc<Plane>, stream: Stream) {
         let settings = plane.store.snapshot().settings.clone();
-        let (timeouts, limits) = (&settings.timeouts, &settings.limits);
         let (_held, _) = Held::raise(&plane.metrics, Gauge::Connections(plane.leg), 1);
         let open = |leg| plane.metrics.gauge(Gauge::Connections(leg)).load(Relaxed);
-        let admitted = Leg::ALL.into_iter().map(open).sum::<u64>() <= limits.connections as u64;
-
-        let serving = Serving::default();
-        let io = ClientIo::new(stream, serving.clone(), timeouts);
-        let service = service_fn(|request: Request<Incoming>| {
-            let exchange = Exchange::begin(plane, serving.clone(), request);
-            let stack = self.stack.clone();
-            async move {
-                if !admitted {
-                    return Ok::<_, Infallible>(refuse(
-                        exchange.record,
-                        Rejection::Connections,
-                        None,
-                    ));
-                }
-                stack.oneshot(exchange).await
-            }
-        });
-        let connection = http1::Builder::new()
-            .header_read_timeout(None)
-            .max_headers(limits.header_fields)
-            .max_header_size(limits.header_bytes)
-            .keep_alive(admitted)
-            .serve_connection(TokioIo::new(io), service)
-            .with_upgrades();
-        let mut connection = std::pin::pin!(connection);
-        let mut drain = self.drain.watch();
-        let ended = tokio::select! {
-            biased;
-            ended = connection.as_mut() => Some(ended),
-            _ = drain.wait_for(|draining| *draining) => None,
+        let open = Leg::ALL.into_iter().map(open).sum::<u64>();
+        let connection = Connection {
+            plane,
+            admitted: open <= settings.limits.connections as u64,
+            settings,
+            serving: Serving::default(),
+            drain: &self.drain,
+            stack: &self.stack,
         };
-        let ended = match ended {
-            Some(ended) => ended,
-            None => {
-                // A client that has just connected is about to ask: its request is still served.
-                tokio::select! {
-                    biased;
-                    _ = connection.as_mut() => return,
-                    () = serving.first() => {}
-                    () = tokio::time::sleep(FIRST_REQUEST) => {}
-                }
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
-            count_bad_head(plane, &error);
-            tracing::debug!(leg = plane.leg.word(), %error, "connection ended");
+        match &plane.tls {
+            Some(tls) => connection.serve_tls(tls, stream).await,
+            None if plane.h2c => connection.serve_either(stream).await,
+            None => http1::serve(connection, stream, &[]).await,
         }
     }
 }
 
-/// What hyper answered by itself, before there was a request: a head it could not read.
-fn count_bad_head(plane: &Plane, error: &hyper::Error) {
-    let rejection = match error {
-        error if error.is_parse_too_large() => Rejection::HeadTooLarge,
-        error if error.is_parse() => Rejection::BadHead,
-        _ => return,
-    };
-    count(plane.metrics.rejections(plane.leg, rejection));
+impl<S: Serve> Connection<'_, S> {
+    /// The protocol is the one that both sides name in the handshake.
+    async fn serve_tls(self, tls: &ServerTls, stream: Stream) {
+        let handshake = tls.acceptor().accept(stream);
+        let stream = match timeout(self.settings.timeouts.header, handshake).await {
+            Ok(Ok(stream)) => stream,
+            failed => {
+                let error = failed.err().map_or("broken off", |_| "not in time");
+                count(self.plane.metrics.rejections(self.plane.leg, Rejection::Handshake));
+                return tracing::debug!(leg = self.plane.leg.word(), error, "no TLS");
+            }
+        };
+        match stream.get_ref().1.alpn_protocol() {
+            Some(H2) => http2::serve(self, stream, &[]).await,
+            _ => http1::serve(self, stream, &[]).await,
+        }
+    }
+
+    /// HTTP/2 in clear begins with its preface, HTTP/1.1 with anything else.
+    async fn serve_either(self, mut stream: Stream) {
+        let within = self.settings.timeouts.header;
+        match timeout(within, preface::read(&mut stream)).await {
+            Ok(Ok(preface::Begun::Http2)) => http2::serve(self, stream, preface::PREFACE).await,
+            Ok(Ok(preface::Begun::Http1(begun))) => http1::serve(self, stream, &begun).await,
+            _ => tracing::debug!(leg = self.plane.leg.word(), "connection ended unused"),
+        }
+    }
+
+    /// Answers one of its requests.
+    pub fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Answer> + Send + use<S> {
+        let exchange = Exchange::begin(self.plane, self.serving.clone(), request);
+        let (stack, admitted) = (self.stack.clone(), self.admitted);
+        async move {
+            if !admitted {
+                return refuse(exchange.record, Rejection::Connections, None);
+            }
+            match stack.oneshot(exchange).await {
+                Ok(answer) => answer,
+                Err(never) => match never {},
+            }
+        }
+    }
 }
 
 #[async_trait]

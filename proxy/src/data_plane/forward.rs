@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use modegate_filters::rejection::Rejection;
@@ -17,10 +17,11 @@ use modegate_filters::tags;
 use tokio::time::{Instant, sleep_until, timeout};
 use tower::Service;
 
+use super::attire::Attire;
 use super::exchange::{Exchange, Payload};
 use super::hop;
 use super::origin::Origin;
-use super::pool::{Keep, Lease};
+use super::pool::{Keep, Lease, Protocol};
 use super::record::Record;
 use super::refuse::refuse;
 use super::reply::Reply;
@@ -52,13 +53,17 @@ async fn forward(mut exchange: Exchange) -> Answer {
         return refuse(exchange.record, Rejection::Unreachable, id.as_deref());
     };
     let asks = exchange.head.extensions.remove::<hyper::upgrade::OnUpgrade>();
-    let upgrade = dress(&mut exchange, &origin);
+    let attire = Attire::of(&mut exchange);
     let first_byte = exchange.snapshot.settings.timeouts.first_byte;
     let (record, snapshot) = (exchange.record, exchange.snapshot);
     let body = match exchange.body {
         Payload::Held(outgoing) => outgoing,
         Payload::Unread(body) => {
-            let idle = snapshot.settings.timeouts.idle;
+            let timeouts = &snapshot.settings.timeouts;
+            let idle = match is_stream(&exchange.head.headers) {
+                true => timeouts.stream_idle,
+                false => Some(timeouts.idle),
+            };
             Outgoing::stream(body, idle, &record)
         }
     };
@@ -68,13 +73,14 @@ async fn forward(mut exchange: Exchange) -> Answer {
     *request.uri_mut() = head.uri;
     *request.headers_mut() = head.headers;
 
-    let mut way = Way { origin, address, plane: &exchange.plane, settings: &snapshot.settings };
+    let plane = &exchange.plane;
+    let mut way = Way { origin, address, plane, settings: &snapshot.settings, attire: &attire };
     match way.send(request, first_byte, &record).await {
         Err(rejection) => refuse(record, rejection, id.as_deref()),
         Ok((answer, lease)) => {
             let timeouts = &snapshot.settings.timeouts;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-                return match asks.filter(|_| upgrade) {
+                return match asks.filter(|_| attire.upgrade.is_some()) {
                     Some(asks) => {
                         tunnel::open(answer, asks, record, &exchange.plane, timeouts.upgrade_idle)
                     }
@@ -82,32 +88,13 @@ async fn forward(mut exchange: Exchange) -> Answer {
                     None => refuse(record, Rejection::Unreachable, id.as_deref()),
                 };
             }
-            let idle = match is_event_stream(answer.headers()) {
+            let idle = match is_stream(answer.headers()) {
                 true => timeouts.stream_idle,
                 false => Some(timeouts.idle),
             };
             give_back(answer, record, |body, record| Reply::upstream(body, lease, idle, record))
         }
     }
-}
-
-/// Gives the request the headers that leave; says whether it asks for an upgrade. An inspected
-/// request never does: an `Upgrade` header is no way around the contract.
-fn dress(exchange: &mut Exchange, origin: &Origin) -> bool {
-    let headers = &mut exchange.head.headers;
-    let upgrade = hop::strip(headers).filter(|_| exchange.verdict.is_none());
-    headers.insert(HOST, origin.host.clone());
-    headers.insert(tags::REQUEST_ID, exchange.record.request_id().clone());
-    if let Some(traceparent) = exchange.trace.header(fastrand::u64(..)) {
-        headers.insert(tags::TRACEPARENT, traceparent);
-    }
-    if let Some(verdict) = &exchange.verdict {
-        tags::set(headers, &exchange.snapshot.settings.policy, verdict);
-    }
-    let Some(protocol) = upgrade else { return false };
-    headers.insert(UPGRADE, protocol);
-    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    true
 }
 
 /// The upstream's answer for the client: without what belongs to its connection and without its
@@ -139,6 +126,7 @@ struct Way<'a> {
     address: Option<SocketAddr>,
     plane: &'a super::Plane,
     settings: &'a crate::flags::Settings,
+    attire: &'a Attire,
 }
 
 impl Way<'_> {
@@ -158,18 +146,24 @@ impl Way<'_> {
                 Err(Rejection::Unreachable) if others > 0 => {
                     others -= 1;
                     if let Some((origin, address)) = self.plane.upstreams.next() {
-                        request.headers_mut().insert(HOST, origin.host.clone());
                         (self.origin, self.address) = (origin, address);
                     }
                     continue;
                 }
                 leased => leased?,
             };
-            let sending = lease.sender.try_send_request(request);
+            *request.uri_mut() = self.origin.target(lease.protocol(), request.uri());
+            let headers = std::mem::take(request.headers_mut());
+            *request.headers_mut() = self.attire.dress(headers, &self.origin, lease.protocol());
+            let sending = lease.send(request);
             let Some(sent) = within(first_byte, record, sending).await else {
                 return Err(Rejection::UpstreamTimeout);
             };
             match sent {
+                // HTTP/1.1's reader counts the fields itself.
+                Ok(answer) if answer.headers().len() > self.settings.limits.header_fields => {
+                    return Err(Rejection::Unreachable);
+                }
                 Ok(answer) => return Ok((answer, lease)),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if lease.reused => request = unsent,
@@ -189,16 +183,18 @@ impl Way<'_> {
             place: self.origin.place,
             idle: timeouts.pool_idle,
             most: limits.pool_connections,
+            streams: limits.streams,
         };
-        if let Some(lease) = Lease::pooled(keep) {
+        let only = self.attire.upgrade.as_ref().map(|_| Protocol::Http1);
+        if let Some(lease) = Lease::pooled(keep, only) {
             self.plane.metrics.reuses.fetch_add(1, Relaxed);
             return Ok(lease);
         }
         let [opened, failed] = &self.plane.metrics.connects;
-        match timeout(timeouts.connect, self.origin.connect(self.address, limits)).await {
-            Ok(Ok(sender)) => {
+        match timeout(timeouts.connect, self.origin.connect(self.address, only, limits)).await {
+            Ok(Ok(connection)) => {
                 opened.fetch_add(1, Relaxed);
-                Ok(Lease::fresh(sender, keep))
+                Ok(Lease::fresh(connection, keep))
             }
             Ok(Err(error)) => {
                 failed.fetch_add(1, Relaxed);
@@ -245,8 +241,14 @@ fn fault(error: &hyper::Error) -> Rejection {
     Rejection::Unreachable
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
-        value.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
-    })
+/// Whether a body may be silent for long: an event stream, or the messages of a gRPC call.
+fn is_stream(headers: &HeaderMap) -> bool {
+    let names: [&[u8]; 2] = [b"text/event-stream", b"application/grpc"];
+    headers.get(CONTENT_TYPE).map(|value| value.as_bytes().trim_ascii_start()).is_some_and(
+        |value| {
+            names.iter().any(|name| {
+                value.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+            })
+        },
+    )
 }

@@ -2,19 +2,31 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use http::HeaderValue;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use modegate_config::{Limits, Upstream};
+use pingora_core::protocols::TcpKeepalive;
+use pingora_core::protocols::l4::ext::set_tcp_keepalive;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::pool::Sender;
+use super::client_tls::ClientTls;
+use super::pool::{Opened, Protocol, Shared};
+use super::server_tls::H2;
+
+/// How often an HTTP/2 upstream is asked whether it is still there while streams wait for it, and
+/// how long its answer may take.
+const PING: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(20));
+/// What is queued of one stream to an HTTP/2 upstream that does not take it, in bytes.
+const SEND_BUFFER: usize = 64 * 1024;
 
 trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
@@ -26,12 +38,13 @@ pub struct Origin {
     pub place: usize,
     /// What `Host` says to it.
     pub host: HeaderValue,
+    authority: Authority,
     upstream: Upstream,
     tls: Option<Tls>,
 }
 
 struct Tls {
-    connector: TlsConnector,
+    client: ClientTls,
     name: ServerName<'static>,
 }
 
@@ -55,21 +68,18 @@ impl std::error::Error for BadOrigin {}
 
 impl Origin {
     /// An origin of the configuration; `tls` is what https origins are reached with.
-    pub fn new(
-        place: usize,
-        upstream: &Upstream,
-        tls: &Arc<ClientConfig>,
-    ) -> Result<Origin, BadOrigin> {
+    pub fn new(place: usize, upstream: &Upstream, tls: &ClientTls) -> Result<Origin, BadOrigin> {
         let bad = || BadOrigin(upstream.authority());
         let host = HeaderValue::try_from(upstream.authority()).map_err(|_| bad())?;
+        let authority = Authority::try_from(upstream.authority()).map_err(|_| bad())?;
         let tls = match upstream {
             Upstream::Https { host, .. } => Some(Tls {
-                connector: TlsConnector::from(tls.clone()),
+                client: tls.clone(),
                 name: ServerName::try_from(host.clone()).map_err(|_| bad())?,
             }),
             Upstream::Http { .. } | Upstream::Unix(_) => None,
         };
-        Ok(Origin { place, host, upstream: upstream.clone(), tls })
+        Ok(Origin { place, host, authority, upstream: upstream.clone(), tls })
     }
 
     /// Where it is, for the upstreams that have an address.
@@ -77,39 +87,113 @@ impl Origin {
         &self.upstream
     }
 
+    /// A target as a protocol has it: HTTP/2 names the server in it, HTTP/1.1 in `Host`.
+    pub fn target(&self, protocol: Protocol, target: &Uri) -> Uri {
+        let path = target.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+        if protocol == Protocol::Http1 {
+            return Uri::from(path);
+        }
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(Scheme::HTTPS);
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(path.clone());
+        Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(path))
+    }
+
     /// Opens a connection, to `address` where the balancer chose one, else to the first address
-    /// of the host that answers. The connection is driven by a task of this thread.
+    /// of the host that answers; in HTTP/2 where the upstream offers that and `only` does not say
+    /// otherwise. The connection is driven by a task of this thread.
     pub async fn connect(
         &self,
         address: Option<SocketAddr>,
+        only: Option<Protocol>,
         limits: &Limits,
-    ) -> io::Result<Sender> {
-        let transport = self.transport(address).await?;
-        let (sender, connection) = http1::Builder::new()
-            .max_headers(limits.header_fields)
-            .max_header_size(limits.header_bytes)
-            .handshake(TokioIo::new(transport))
-            .await
-            .map_err(io::Error::other)?;
-        tokio::spawn(async move {
-            // Its failures show in the request that is on it.
-            let _ = connection.with_upgrades().await;
-        });
-        Ok(sender)
+    ) -> io::Result<Opened> {
+        let (transport, protocol) = self.transport(address, only).await?;
+        match protocol {
+            Protocol::Http1 => http1_connection(transport, limits).await.map(Opened::Http1),
+            Protocol::Http2 => http2_connection(transport, limits).await.map(Opened::Http2),
+        }
     }
 
-    async fn transport(&self, address: Option<SocketAddr>) -> io::Result<Box<dyn Transport>> {
+    async fn transport(
+        &self,
+        address: Option<SocketAddr>,
+        only: Option<Protocol>,
+    ) -> io::Result<(Box<dyn Transport>, Protocol)> {
         let tcp = match (&self.upstream, address) {
-            (Upstream::Unix(path), _) => return Ok(Box::new(UnixStream::connect(path).await?)),
+            (Upstream::Unix(path), _) => {
+                return Ok((Box::new(UnixStream::connect(path).await?), Protocol::Http1));
+            }
             (_, Some(address)) => TcpStream::connect(address).await?,
             (Upstream::Http { host, port } | Upstream::Https { host, port }, None) => {
                 TcpStream::connect((host.as_str(), *port)).await?
             }
         };
         tcp.set_nodelay(true)?;
-        match &self.tls {
-            None => Ok(Box::new(tcp)),
-            Some(tls) => Ok(Box::new(tls.connector.connect(tls.name.clone(), tcp).await?)),
-        }
+        set_tcp_keepalive(&tcp, &keep_alive()).map_err(io::Error::other)?;
+        let Some(Tls { client, name }) = &self.tls else {
+            return Ok((Box::new(tcp), Protocol::Http1));
+        };
+        let connector = match only {
+            Some(Protocol::Http1) => &client.http1,
+            _ => &client.any,
+        };
+        let stream = connector.connect(name.clone(), tcp).await?;
+        let protocol = match stream.get_ref().1.alpn_protocol() {
+            Some(H2) => Protocol::Http2,
+            _ => Protocol::Http1,
+        };
+        Ok((Box::new(stream), protocol))
     }
+}
+
+/// A peer that vanished without a word is noticed after about two minutes, also where no timeout
+/// of ours runs: in a tunnel, or in a silent event stream.
+pub fn keep_alive() -> TcpKeepalive {
+    TcpKeepalive {
+        idle: Duration::from_secs(60),
+        interval: Duration::from_secs(15),
+        count: 4,
+        // The system's own.
+        user_timeout: Duration::ZERO,
+    }
+}
+
+async fn http1_connection(
+    transport: Box<dyn Transport>,
+    limits: &Limits,
+) -> io::Result<http1::SendRequest<super::upload::Outgoing>> {
+    let (sender, connection) = http1::Builder::new()
+        .max_headers(limits.header_fields)
+        .max_header_size(limits.header_bytes)
+        .handshake(TokioIo::new(transport))
+        .await
+        .map_err(io::Error::other)?;
+    tokio::spawn(async move {
+        // Its failures show in the request that is on it.
+        let _ = connection.with_upgrades().await;
+    });
+    Ok(sender)
+}
+
+async fn http2_connection(transport: Box<dyn Transport>, limits: &Limits) -> io::Result<Shared> {
+    let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING.0)
+        .keep_alive_timeout(PING.1)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_send_buf_size(SEND_BUFFER)
+        .handshake(TokioIo::new(transport))
+        .await
+        .map_err(io::Error::other)?;
+    let allowed = Arc::new(AtomicUsize::new(connection.current_max_send_streams()));
+    let shared = Shared::new(sender, allowed.clone());
+    tokio::spawn(std::future::poll_fn(move |cx| {
+        let ended = Pin::new(&mut connection).poll(cx);
+        allowed.store(connection.current_max_send_streams(), Relaxed);
+        // Its failures show in the requests that are on it.
+        ended.map(drop)
+    }));
+    Ok(shared)
 }

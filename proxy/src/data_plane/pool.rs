@@ -1,28 +1,60 @@
-//! Idle upstream connections, last in first out, one pool a thread: no lock, and a request stays
-//! on the thread that it came in on.
+//! Upstream connections between requests, one pool a thread: no lock, and a request stays on the
+//! thread that it came in on.
 //!
-//! A connection is given out while it is younger than `timeouts.pool_idle`, which is shorter than
-//! the servers' own limit, so that a request does not meet a connection that is about to close.
+//! HTTP/1.1: idle connections, last in first out. One is given out while it is younger than
+//! `timeouts.pool_idle`, which is shorter than the servers' own limit, so that a request does not
+//! meet a connection that is about to close. HTTP/2: connections that requests share, each with at
+//! most as many streams as the upstream and `limits.streams` allow.
 
 use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use hyper::client::conn::http1::SendRequest;
+use futures_util::future::Either;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1, http2};
 use tokio::time::Instant;
 
 use super::upload::Outgoing;
 
-/// The sending half of an upstream connection.
-pub type Sender = SendRequest<Outgoing>;
-
 thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool { idle: Vec::new(), sweeping: false }) };
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { origins: Vec::new(), sweeping: false }) };
 }
 
-/// By origin's place, the longest idle first.
 struct Pool {
-    idle: Vec<Vec<(Sender, Instant)>>,
+    /// By origin's place.
+    origins: Vec<Connections>,
     sweeping: bool,
+}
+
+#[derive(Default)]
+struct Connections {
+    /// The longest idle first.
+    idle: Vec<(http1::SendRequest<Outgoing>, Instant)>,
+    shared: Vec<Shared>,
+}
+
+/// A connection that requests share, and when one last took it.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// Sends requests on it.
+    pub sender: http2::SendRequest<Outgoing>,
+    /// How many streams the upstream allows, as it last said.
+    pub allowed: Arc<AtomicUsize>,
+    /// One more than its streams.
+    streams: Arc<()>,
+    taken: Instant,
+}
+
+/// A connection that was just opened.
+#[derive(Debug)]
+pub enum Opened {
+    /// For one request at a time.
+    Http1(http1::SendRequest<Outgoing>),
+    /// For several.
+    Http2(Shared),
 }
 
 /// How the connections of an origin are kept.
@@ -34,57 +66,137 @@ pub struct Keep {
     pub idle: Duration,
     /// How many may be idle, on each thread.
     pub most: usize,
+    /// How many streams one may have.
+    pub streams: usize,
 }
 
-/// A connection in use; dropped without [`Lease::release`], it is closed.
+/// Which protocol a request can be sent by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// One request at a time, and upgrades.
+    Http1,
+    /// Streams.
+    Http2,
+}
+
+/// A connection in use. One of HTTP/1.1 that is dropped without [`Lease::release`] is closed.
 #[derive(Debug)]
 pub struct Lease {
-    /// Sends requests on it.
-    pub sender: Sender,
-    /// Whether it had served another request before.
+    connection: Leased,
+    /// Whether it was there before.
     pub reused: bool,
     keep: Keep,
 }
 
-impl Lease {
-    /// A connection that was just opened.
-    pub fn fresh(sender: Sender, keep: Keep) -> Lease {
-        Lease { sender, reused: false, keep }
+#[derive(Debug)]
+enum Leased {
+    Http1(http1::SendRequest<Outgoing>),
+    Http2 { sender: http2::SendRequest<Outgoing>, _stream: Arc<()> },
+}
+
+impl Shared {
+    /// A connection without streams yet.
+    pub fn new(sender: http2::SendRequest<Outgoing>, allowed: Arc<AtomicUsize>) -> Shared {
+        Shared { sender, allowed, streams: Arc::new(()), taken: Instant::now() }
     }
 
-    /// A pooled connection, the one used last.
-    pub fn pooled(keep: Keep) -> Option<Lease> {
-        POOL.with_borrow_mut(|pool| {
-            let idle = pool.idle.get_mut(keep.place)?;
-            while let Some((sender, since)) = idle.pop() {
+    fn lease(&mut self) -> Leased {
+        self.taken = Instant::now();
+        Leased::Http2 { sender: self.sender.clone(), _stream: self.streams.clone() }
+    }
+
+    fn has_room(&self, most: usize) -> bool {
+        let streams = Arc::strong_count(&self.streams) - 1;
+        streams < most.min(self.allowed.load(Relaxed)) && !self.sender.is_closed()
+    }
+
+    fn is_wanted(&self, idle: Duration) -> bool {
+        let busy = Arc::strong_count(&self.streams) > 1;
+        !self.sender.is_closed() && (busy || self.taken.elapsed() < idle)
+    }
+}
+
+impl Lease {
+    /// A connection that was just opened; one that can be shared is, from now on.
+    pub fn fresh(opened: Opened, keep: Keep) -> Lease {
+        let connection = match opened {
+            Opened::Http1(sender) => Leased::Http1(sender),
+            Opened::Http2(mut shared) => {
+                let leased = shared.lease();
+                put(keep, |connections| connections.shared.push(shared));
+                leased
+            }
+        };
+        Lease { connection, reused: false, keep }
+    }
+
+    /// A connection that is there: of HTTP/1.1 the one used last. An upgrade needs
+    /// [`Protocol::Http1`].
+    pub fn pooled(keep: Keep, only: Option<Protocol>) -> Option<Lease> {
+        let connection = POOL.with_borrow_mut(|pool| {
+            let connections = pool.origins.get_mut(keep.place)?;
+            if only != Some(Protocol::Http1)
+                && let Some(shared) =
+                    connections.shared.iter_mut().find(|shared| shared.has_room(keep.streams))
+            {
+                return Some(shared.lease());
+            }
+            while let Some((sender, since)) = connections.idle.pop() {
                 if since.elapsed() < keep.idle && sender.is_ready() {
-                    return Some(Lease { sender, reused: true, keep });
+                    return Some(Leased::Http1(sender));
                 }
             }
             None
-        })
+        })?;
+        Some(Lease { connection, reused: true, keep })
+    }
+
+    /// What is spoken on it.
+    pub fn protocol(&self) -> Protocol {
+        match self.connection {
+            Leased::Http1(_) => Protocol::Http1,
+            Leased::Http2 { .. } => Protocol::Http2,
+        }
+    }
+
+    /// Sends a request. One that was not written comes back in the error.
+    pub fn send(
+        &mut self,
+        request: Request<Outgoing>,
+    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Outgoing>>>> + use<>
+    {
+        match &mut self.connection {
+            Leased::Http1(sender) => Either::Left(sender.try_send_request(request)),
+            Leased::Http2 { sender, .. } => Either::Right(sender.try_send_request(request)),
+        }
     }
 
     /// Gives the connection back after an answer's end.
     pub fn release(self) {
-        let Lease { sender, keep, .. } = self;
+        let Lease { connection: Leased::Http1(sender), keep, .. } = self else { return };
         if sender.is_closed() {
             return;
         }
-        let sweep = POOL.with_borrow_mut(|pool| {
-            if pool.idle.len() <= keep.place {
-                pool.idle.resize_with(keep.place + 1, Vec::new);
+        put(keep, |connections| {
+            if connections.idle.len() < keep.most {
+                connections.idle.push((sender, Instant::now()));
             }
-            if let Some(idle) = pool.idle.get_mut(keep.place)
-                && idle.len() < keep.most
-            {
-                idle.push((sender, Instant::now()));
-            }
-            !std::mem::replace(&mut pool.sweeping, true)
         });
-        if sweep {
-            tokio::spawn(sweep_until_empty(keep.idle));
+    }
+}
+
+fn put(keep: Keep, add: impl FnOnce(&mut Connections)) {
+    let sweep = POOL.with_borrow_mut(|pool| {
+        if pool.origins.len() <= keep.place {
+            pool.origins.resize_with(keep.place + 1, Connections::default);
         }
+        if let Some(connections) = pool.origins.get_mut(keep.place) {
+            add(connections);
+        }
+        !std::mem::replace(&mut pool.sweeping, true)
+    });
+    if sweep {
+        tokio::spawn(sweep_until_empty(keep.idle));
     }
 }
 
@@ -93,10 +205,14 @@ async fn sweep_until_empty(idle: Duration) {
     loop {
         tokio::time::sleep(idle).await;
         let empty = POOL.with_borrow_mut(|pool| {
-            for connections in &mut pool.idle {
-                connections.retain(|(sender, since)| since.elapsed() < idle && !sender.is_closed());
+            for connections in &mut pool.origins {
+                connections
+                    .idle
+                    .retain(|(sender, since)| since.elapsed() < idle && !sender.is_closed());
+                connections.shared.retain(|shared| shared.is_wanted(idle));
             }
-            pool.sweeping = pool.idle.iter().any(|connections| !connections.is_empty());
+            let holds = |one: &Connections| !one.idle.is_empty() || !one.shared.is_empty();
+            pool.sweeping = pool.origins.iter().any(holds);
             !pool.sweeping
         });
         if empty {

@@ -258,6 +258,9 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let lasted = self.started.elapsed();
+        if self.outcome == Outcome::Gone {
+            self.serving.abandon();
+        }
         self.count(lasted);
         self.write_line(lasted);
     }

@@ -18,7 +18,7 @@ use super::record::Record;
 pub enum Broken {
     /// The upstream failed.
     Upstream(hyper::Error),
-    /// The upstream sent nothing for `timeouts.idle`.
+    /// The upstream sent nothing, or the client took nothing, for `timeouts.idle`.
     Idle,
 }
 
@@ -26,7 +26,7 @@ impl std::fmt::Display for Broken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Broken::Upstream(error) => write!(f, "the upstream's answer broke off: {error}"),
-            Broken::Idle => f.write_str("the upstream's answer stopped"),
+            Broken::Idle => f.write_str("the answer stopped"),
         }
     }
 }
@@ -64,6 +64,11 @@ impl Reply {
         let mut reply = Reply { source, record: Some(record) };
         reply.end_if_over();
         reply
+    }
+
+    /// Whether more of it is still to come from the upstream.
+    pub fn waits_for_upstream(&self) -> bool {
+        matches!(self.source, Source::Upstream { .. })
     }
 
     /// The empty body of a 101, whose record went with the tunnel.

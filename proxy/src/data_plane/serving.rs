@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -13,9 +14,14 @@ pub struct Serving(Arc<State>);
 struct State {
     begun: AtomicU32,
     ended: AtomicU32,
+    abandoned: AtomicU32,
     tunnel: AtomicBool,
     first: Notify,
+    too_many_abandoned: Notify,
 }
+
+/// So many requests may be given up on a connection before it is looked at.
+const ABANDONED: u32 = 200;
 
 impl Serving {
     fn begin(&self) {
@@ -32,6 +38,33 @@ impl Serving {
 
     fn end(&self) {
         self.0.ended.fetch_add(1, Relaxed);
+    }
+
+    /// A request was given up by the client before its answer's end.
+    pub fn abandon(&self) {
+        let abandoned = self.0.abandoned.fetch_add(1, Relaxed) + 1;
+        if abandoned >= ABANDONED && abandoned > self.0.begun.load(Relaxed) / 2 {
+            self.0.too_many_abandoned.notify_one();
+        }
+    }
+
+    /// Returns when most of many requests were given up: each costs the upstream, and the client
+    /// nothing.
+    pub async fn too_many_abandoned(&self) {
+        self.0.too_many_abandoned.notified().await;
+    }
+
+    /// Returns when no request was served for this long.
+    pub async fn idle_for(&self, limit: Duration) {
+        let mut before = None;
+        loop {
+            tokio::time::sleep(limit).await;
+            let now = self.idle_since();
+            if now.is_some() && now == before {
+                return;
+            }
+            before = now;
+        }
     }
 
     /// From now on the connection is a tunnel.

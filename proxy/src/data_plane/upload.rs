@@ -21,7 +21,7 @@ use crate::metrics::Held;
 pub enum Stopped {
     /// The client failed.
     Client(hyper::Error),
-    /// The client sent nothing for `timeouts.idle`.
+    /// The client sent nothing for `timeouts.idle`, or `timeouts.stream_idle` in a gRPC call.
     Idle,
 }
 
@@ -55,13 +55,13 @@ impl Outgoing {
     }
 
     /// The client's body as it comes, counted as it is read.
-    pub fn stream(body: Incoming, idle: Duration, record: &Record) -> Outgoing {
+    pub fn stream(body: Incoming, idle: Option<Duration>, record: &Record) -> Outgoing {
         if body.is_end_stream() {
             return Outgoing::Empty;
         }
         Outgoing::Stream(Upload {
             body,
-            idle: Idle::new(Some(idle)),
+            idle: Idle::new(idle),
             read: record.read().clone(),
             _busy: record.busy(),
         })

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,10 +12,8 @@ use pingora_load_balancing::discovery::ServiceDiscovery;
 use pingora_load_balancing::health_check::TcpHealthCheck;
 use pingora_load_balancing::selection::RoundRobin;
 use pingora_load_balancing::{Backend, Backends, LoadBalancer};
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::client_tls::ClientTls;
 use super::origin::{BadOrigin, Origin};
 
 /// Where the requests of a listener go.
@@ -46,7 +43,7 @@ impl Upstreams {
     pub fn new(
         listener: &Listener,
         settings: &UpstreamSettings,
-        tls: &Arc<ClientConfig>,
+        tls: &ClientTls,
         places: &mut usize,
     ) -> Result<Upstreams, BadOrigin> {
         let mut origins = Vec::new();
@@ -137,52 +134,4 @@ async fn addresses(upstream: &Upstream) -> Vec<Address> {
             Vec::new()
         }
     }
-}
-
-/// Why no https upstream can be trusted.
-#[derive(Debug)]
-pub struct BadRoots(String);
-
-impl std::fmt::Display for BadRoots {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for BadRoots {}
-
-/// How https upstreams are reached: with the certificates of a PEM file, or the system's.
-///
-/// # Errors
-/// Where the file cannot be read or holds no certificate.
-pub fn roots(file: Option<&Path>) -> Result<Arc<ClientConfig>, BadRoots> {
-    let mut roots = RootCertStore::empty();
-    match file {
-        None => {
-            // A machine without roots reaches no https upstream, and says so when it tries.
-            roots.add_parsable_certificates(
-                rustls_native_certs::load_native_certs().unwrap_or_default(),
-            );
-        }
-        Some(file) => {
-            let bad =
-                |error: String| BadRoots(format!("upstream.ca_file {}: {error}", file.display()));
-            let certificates =
-                CertificateDer::pem_file_iter(file).map_err(|e| bad(e.to_string()))?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|e| bad(e.to_string()))?;
-                roots.add(certificate).map_err(|e| bad(e.to_string()))?;
-            }
-            if roots.is_empty() {
-                return Err(bad("no certificate in it".to_owned()));
-            }
-        }
-    }
-    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| BadRoots(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }

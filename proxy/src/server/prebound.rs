@@ -4,19 +4,17 @@
 use std::fs::Permissions;
 use std::os::fd::IntoRawFd;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use modegate_config::Bind;
 use pingora_core::apps::ServerApp;
 use pingora_core::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
-use pingora_core::protocols::TcpKeepalive;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
 use pingora_core::services::listening;
 
 use super::listen::Socket;
-use crate::data_plane::Drain;
+use crate::data_plane::{Drain, keep_alive};
 
 /// The service.
 pub struct Prebound<A> {
@@ -51,17 +49,9 @@ impl<A: ServerApp + Send + Sync + 'static> Prebound<A> {
     }
 }
 
-/// A peer that vanished without a word is noticed after about two minutes, also where no timeout of
-/// ours runs: in a tunnel, or in a silent event stream.
 fn options() -> TcpSocketOptions {
     let mut options = TcpSocketOptions::default();
-    options.tcp_keepalive = Some(TcpKeepalive {
-        idle: Duration::from_secs(60),
-        interval: Duration::from_secs(15),
-        count: 4,
-        // The system's own.
-        user_timeout: Duration::ZERO,
-    });
+    options.tcp_keepalive = Some(keep_alive());
     options
 }
 

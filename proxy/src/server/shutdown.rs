@@ -1,4 +1,4 @@
-//! How the process ends, and what runs beside the listeners until then.
+//! How the process ends.
 //!
 //! pingora-core's own graceful stop sleeps the whole grace period. Here a stop drains first: as
 //! soon as the last connection is gone the process leaves.
@@ -10,14 +10,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use modegate_filters::route::Leg;
-use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
-use pingora_core::services::background::BackgroundService;
+use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval};
 
 use crate::data_plane::Drain;
-use crate::flags::{Reload, Store, watch as watch_config};
 use crate::metrics::{Gauge, Metrics};
 
 /// What tells a process to stop.
@@ -128,32 +126,6 @@ impl DrainFirst {
             if Instant::now() >= deadline {
                 return tracing::warn!(open, "grace period over with requests in flight");
             }
-        }
-    }
-}
-
-/// Ends overrides as they expire.
-pub struct ExpireOverrides(pub Arc<Store>);
-
-#[async_trait]
-impl BackgroundService for ExpireOverrides {
-    async fn start(&self, mut shutdown: ShutdownWatch) {
-        tokio::select! {
-            () = self.0.expire_overrides() => {}
-            _ = shutdown.wait_for(|stopping| *stopping) => {}
-        }
-    }
-}
-
-/// Reads the configuration again when it changes.
-pub struct WatchConfig(pub Arc<Reload>, pub Arc<Store>);
-
-#[async_trait]
-impl BackgroundService for WatchConfig {
-    async fn start(&self, mut shutdown: ShutdownWatch) {
-        tokio::select! {
-            () = watch_config(self.0.clone(), self.1.clone()) => {}
-            _ = shutdown.wait_for(|stopping| *stopping) => {}
         }
     }
 }

@@ -1,0 +1,73 @@
+//! HTTP/1.1 on a client's connection: hyper, on the stream that pingora-core accepted.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use modegate_filters::rejection::Rejection;
+
+use super::Plane;
+use super::client_io::{ClientIo, Transport};
+use super::connection::Connection;
+use super::stack::Serve;
+use crate::metrics::count;
+
+/// How long a connection that has not asked yet is waited for when the drain starts.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
+
+/// Serves a connection to its end; `begun` is what was read of it.
+pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream: T, begun: &[u8]) {
+    let Connection { plane, settings, serving, drain, admitted, .. } = &connection;
+    let limits = &settings.limits;
+    let io = ClientIo::http1(stream, serving.clone(), &settings.timeouts, begun);
+    let service = service_fn(|request: Request<Incoming>| {
+        let answer = connection.answer(request);
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    let http1 = http1::Builder::new()
+        .header_read_timeout(None)
+        .max_headers(limits.header_fields)
+        .max_header_size(limits.header_bytes)
+        .keep_alive(*admitted)
+        .serve_connection(TokioIo::new(io), service)
+        .with_upgrades();
+    let mut http1 = std::pin::pin!(http1);
+    let mut draining = drain.watch();
+    let ended = tokio::select! {
+        biased;
+        ended = http1.as_mut() => Some(ended),
+        _ = draining.wait_for(|draining| *draining) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            // A client that has just connected is about to ask: its request is still served.
+            tokio::select! {
+                biased;
+                _ = http1.as_mut() => return,
+                () = serving.first() => {}
+                () = tokio::time::sleep(FIRST_REQUEST) => {}
+            }
+            http1.as_mut().graceful_shutdown();
+            http1.await
+        }
+    };
+    if let Err(error) = ended {
+        count_bad_head(plane, &error);
+        tracing::debug!(leg = plane.leg.word(), %error, "connection ended");
+    }
+}
+
+/// What hyper answered by itself, before there was a request: a head it could not read.
+fn count_bad_head(plane: &Plane, error: &hyper::Error) {
+    let rejection = match error {
+        error if error.is_parse_too_large() => Rejection::HeadTooLarge,
+        error if error.is_parse() => Rejection::BadHead,
+        _ => return,
+    };
+    count(plane.metrics.rejections(plane.leg, rejection));
+}

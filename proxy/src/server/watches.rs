@@ -1,0 +1,72 @@
+//! What runs beside the listeners: each ends with the process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora_core::server::ShutdownWatch;
+use pingora_core::services::background::BackgroundService;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::interval;
+
+use crate::data_plane::ServerTls;
+use crate::flags::{Reload, Store, watch as watch_config};
+
+/// How often certificates are looked at: a secret's mount gives no events.
+const CERTIFICATES: Duration = Duration::from_secs(2);
+
+/// Ends overrides as they expire.
+pub struct ExpireOverrides(pub Arc<Store>);
+
+#[async_trait]
+impl BackgroundService for ExpireOverrides {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        tokio::select! {
+            () = self.0.expire_overrides() => {}
+            _ = shutdown.wait_for(|stopping| *stopping) => {}
+        }
+    }
+}
+
+/// Reads the configuration again when it changes.
+pub struct WatchConfig(pub Arc<Reload>, pub Arc<Store>);
+
+#[async_trait]
+impl BackgroundService for WatchConfig {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        tokio::select! {
+            () = watch_config(self.0.clone(), self.1.clone()) => {}
+            _ = shutdown.wait_for(|stopping| *stopping) => {}
+        }
+    }
+}
+
+/// Reads listeners' certificates again when they change, and on SIGHUP.
+pub struct WatchCertificates(pub Vec<Arc<ServerTls>>);
+
+impl WatchCertificates {
+    async fn watch(&self) {
+        let mut looks = interval(CERTIFICATES);
+        let mut hangup = match signal(SignalKind::hangup()) {
+            Ok(hangup) => hangup,
+            Err(error) => return tracing::error!(%error, "SIGHUP cannot be received"),
+        };
+        loop {
+            tokio::select! {
+                _ = looks.tick() => {}
+                _ = hangup.recv() => {}
+            }
+            self.0.iter().for_each(|tls| tls.look());
+        }
+    }
+}
+
+#[async_trait]
+impl BackgroundService for WatchCertificates {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        tokio::select! {
+            () = self.watch() => {}
+            _ = shutdown.wait_for(|stopping| *stopping) => {}
+        }
+    }
+}
