@@ -140,12 +140,12 @@ fn string(value: &Value, chunks: &[Bytes]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::{Leg, route};
+    use crate::route::{Carries, Leg, route};
     use crate::scan::scan;
     use http::Method;
 
     fn place(leg: Leg, target: &str, body: &str) -> Place {
-        let route = route(leg, &Method::POST, target).unwrap();
+        let route = route(leg, &Method::POST, Carries::Body, target).unwrap();
         let chunks = [Bytes::copy_from_slice(body.as_bytes())];
         let found = scan(Dialects::new("processing").wanted(route.dialect), &chunks).unwrap();
         Place::of(&route, &found, &chunks)

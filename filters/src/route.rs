@@ -49,10 +49,22 @@ pub struct Route {
     pub conversation: Option<String>,
 }
 
+/// Whether a request announces a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    /// One, though it may turn out empty.
+    Body,
+    /// None.
+    Nothing,
+}
+
 /// The route of a request, `None` where it is not one that is inspected. `target` is the request
 /// line's: origin or absolute form.
-pub fn route(leg: Leg, method: &Method, target: &str) -> Option<Route> {
-    if method != Method::POST {
+///
+/// Messages are POSTs; but Node's server delivers the body of any method, so whatever comes with
+/// one to where messages go is held to the same contract.
+pub fn route(leg: Leg, method: &Method, carries: Carries, target: &str) -> Option<Route> {
+    if method != Method::POST && carries == Carries::Nothing {
         return None;
     }
     let path = pathname(target);
@@ -113,7 +125,7 @@ mod tests {
     const MESSAGES: &str = "/api/conversations/:id/messages";
 
     fn name(leg: Leg, target: &str) -> Option<&'static str> {
-        route(leg, &Method::POST, target).map(|route| route.name)
+        route(leg, &Method::POST, Carries::Nothing, target).map(|route| route.name)
     }
 
     #[test]
@@ -158,7 +170,22 @@ mod tests {
         for (leg, target, expected) in cases {
             assert_eq!(name(leg, target), expected, "{leg:?} {target}");
         }
-        assert_eq!(route(Leg::Frontend, &Method::GET, "/api/chat"), None);
+    }
+
+    #[test]
+    fn methods() {
+        let cases = [
+            (Method::POST, Carries::Body, true),
+            (Method::POST, Carries::Nothing, true),
+            (Method::GET, Carries::Nothing, false),
+            (Method::OPTIONS, Carries::Nothing, false),
+            (Method::GET, Carries::Body, true),
+            (Method::DELETE, Carries::Body, true),
+        ];
+        for (method, carries, inspected) in cases {
+            let route = route(Leg::Frontend, &method, carries, "/api/chat");
+            assert_eq!(route.is_some(), inspected, "{method} {carries:?}");
+        }
     }
 
     #[test]

@@ -175,14 +175,14 @@ async fn explain_reads_headers_and_leaves_what_is_not_inspected() {
     let (_, answer) = explain(&[base.as_slice(), &[ROUTE]].concat(), FAST).await;
     assert_eq!((&answer["rank"], &answer["cohort_by"]), (&Value::Null, &json!("no_key")));
 
-    let not_inspected: [(&str, &[&str]); 4] = [
-        ("/api/other", &[]),
-        ("/api/chat/", &[]),
-        ("/API/CHAT", &[]),
-        (ROUTE, &["--method", "GET"]),
+    let not_inspected: [(&str, &[&str], &str); 4] = [
+        ("/api/other", &[], "{bad"),
+        ("/api/chat/", &[], "{bad"),
+        ("/API/CHAT", &[], "{bad"),
+        (ROUTE, &["--method", "GET"], ""),
     ];
-    for (path, more) in not_inspected {
-        let (ended, answer) = explain(&[base.as_slice(), &[path], more].concat(), "{bad").await;
+    for (path, more, body) in not_inspected {
+        let (ended, answer) = explain(&[base.as_slice(), &[path], more].concat(), body).await;
         assert_eq!((ended.code, &answer["action"]), (Some(0), &json!("pass")), "{path}");
         for key in ["route", "dialect", "requested", "effective", "rejection"] {
             assert!(answer[key].is_null(), "{path}: {key}");

@@ -172,8 +172,8 @@ async fn only_inspected_routes_are_edited() {
     let modegate = Modegate::start(&settings(&origin, "[flags]\nkill = true\n")).await;
     let body = r#"{"text":"t","processing":{"mode":"fast"},"params":{"processing":1}}"#;
     let cases = [
-        ("frontend", "GET", "/api/chat"),
-        ("frontend", "PUT", "/api/chat"),
+        ("frontend", "GET", "/api/chats"),
+        ("frontend", "PUT", "/api/conversations/a"),
         ("frontend", "POST", "/api/chat/"),
         ("frontend", "POST", "/API/chat"),
         ("frontend", "POST", "/api//chat"),

@@ -144,3 +144,36 @@ async fn preflights_and_other_methods_pass() {
         assert_eq!((response.status, origin.last().method()), (204, method));
     }
 }
+
+/// Case 42: Node delivers the body of any method, so none is a way around the contract.
+#[tokio::test]
+async fn a_body_is_inspected_whatever_the_method() {
+    let origin = Origin::start(|_| Answer::ok("{}")).await;
+    let modegate = Modegate::start(&settings(&origin, "")).await;
+    for (leg, target, body, left) in [
+        ("frontend", "/api/chat", r#"{"text":"t","processing":1}"#, r#"{"text":"t"}"#),
+        (
+            "runtime",
+            "/bridge",
+            r#"{"method":"m","params":{"processing":1}}"#,
+            r#"{"method":"m","params":{}}"#,
+        ),
+    ] {
+        for method in ["GET", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH", "POST"] {
+            for request in [
+                Request::new(method, target).body(body),
+                Request::new(method, target).body(body).chunked(7),
+            ] {
+                let mut client = Client::connect(modegate.leg(leg, 0)).await;
+                let response = client.exchange(&request).await;
+                let received = origin.last();
+                assert_eq!((response.status, received.method()), (200, method), "{target}");
+                assert_eq!(received.text(), left, "{method} {target}");
+                origin.forget();
+            }
+            let broken = Request::new(method, target).body("{bad");
+            assert_eq!(Client::once(modegate.leg(leg, 0), broken).await.status, 400, "{method}");
+            assert!(origin.received().is_empty(), "{method} {target}");
+        }
+    }
+}

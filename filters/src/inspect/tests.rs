@@ -7,7 +7,7 @@ use http::{HeaderName, Method};
 use super::*;
 use crate::bucket::{Cohort, Share, Why};
 use crate::contract::{Fault, Modes};
-use crate::route::route;
+use crate::route::{Carries, route};
 
 const ON: Flags =
     Flags { contract: true, runtime: false, ui: false, cloud_enforced: false, kill: false };
@@ -45,7 +45,7 @@ fn judge(
     headers: &HeaderMap,
     body: &str,
 ) -> (Verdict, String) {
-    let route = route(leg, &Method::POST, target).unwrap();
+    let route = route(leg, &Method::POST, Carries::Body, target).unwrap();
     let chunks = [Bytes::copy_from_slice(body.as_bytes())];
     let verdict = policy.inspect(flags, leg, &route, headers, &chunks);
     let out = edit::apply(&chunks, &verdict.edits).concat();

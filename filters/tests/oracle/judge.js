@@ -10,12 +10,12 @@ const {
 } = require('./servers.js');
 
 async function judge(question, body) {
-  const { leg, method = 'POST', target, encodings = [], settings, verdict } = question;
+  const { leg, target, encodings = [], settings, verdict } = question;
   const wrong = [];
   const same = (what, ours, theirs) => {
     if (ours !== theirs) wrong.push(`${what}: ${JSON.stringify(ours)}, by Node ${JSON.stringify(theirs)}`);
   };
-  const route = routeOf(leg, method, target);
+  const route = routeOf(leg, 'POST', target);
   same('dialect', verdict.dialect, route?.dialect ?? null);
   if (route === null) {
     same('action', verdict.action, 'pass');

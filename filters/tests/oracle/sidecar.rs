@@ -11,7 +11,7 @@ use modegate_filters::contract::{Contract, Downgrade, Modes, Profile};
 use modegate_filters::decide::Flags;
 use modegate_filters::edit;
 use modegate_filters::inspect::{Policy, Verdict};
-use modegate_filters::route::{Leg, Route, route};
+use modegate_filters::route::{Carries, Leg, Route, route};
 use modegate_filters::tags;
 use serde_json::{Map, Value, json};
 
@@ -79,7 +79,7 @@ impl Sidecar {
     /// Our verdict, the same however the body is cut.
     pub fn verdict(&self, door: Door, body: &[u8]) -> Result<Value, String> {
         let leg = Leg::from_word(door.leg).expect("a leg");
-        let Some(route) = route(leg, &Method::POST, door.target) else {
+        let Some(route) = route(leg, &Method::POST, Carries::Body, door.target) else {
             return Ok(json!({ "dialect": null, "action": "pass", "body_edits": [] }));
         };
         let mut headers = HeaderMap::new();

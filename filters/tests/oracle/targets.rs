@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use http::Method;
 use modegate_filters::room;
-use modegate_filters::route::{Leg, route};
+use modegate_filters::route::{Carries, Leg, route};
 use modegate_filters::target::pathname;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ fn odd_scheme(target: &str) -> bool {
 }
 
 fn is_route(path: &str) -> bool {
-    Leg::ALL.into_iter().any(|leg| route(leg, &Method::POST, path).is_some())
+    Leg::ALL.into_iter().any(|leg| route(leg, &Method::POST, Carries::Body, path).is_some())
 }
 
 /// What [`compare`] lets differ does differ, so that the list of it is as short as it can be.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use clap::Args;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use modegate_filters::inspect::{Policy, Verdict};
-use modegate_filters::route::{Leg, Route, route};
+use modegate_filters::route::{Carries, Leg, Route, route};
 use modegate_filters::tags::{self, Identity};
 use serde_json::{Map, Value, json};
 
@@ -41,11 +41,15 @@ impl ExplainArgs {
         std::io::stdin()
             .read_to_end(&mut body)
             .map_err(|error| Failure::Usage(format!("standard input: {error}")))?;
+        let carries = match body.is_empty() {
+            true => Carries::Nothing,
+            false => Carries::Body,
+        };
         let chunks = [Bytes::from(body)];
 
         let mut headers: HeaderMap = self.headers.into_iter().collect();
         Identity::take(&mut headers);
-        let route = route(self.leg, &self.method, &self.path);
+        let route = route(self.leg, &self.method, carries, &self.path);
         let explained = match &route {
             None => not_inspected(self.leg),
             Some(route) => {

@@ -5,9 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Uri, request};
+use http_body::Body;
 use hyper::body::Incoming;
 use modegate_filters::inspect::Verdict;
-use modegate_filters::route::{Route, route};
+use modegate_filters::route::{Carries, Route, route};
 use modegate_filters::tags::{Identity, Trace};
 
 use super::Plane;
@@ -57,7 +58,11 @@ impl Exchange {
         let request_id = identity.request_id.unwrap_or_else(new_request_id);
         let trace = identity.trace.unwrap_or_else(|| Trace::new(fastrand::u128(..)));
         head.uri = origin_form(head.uri);
-        let route = route(plane.leg, &head.method, head.uri.path());
+        let carries = match body.is_end_stream() {
+            true => Carries::Nothing,
+            false => Carries::Body,
+        };
+        let route = route(plane.leg, &head.method, carries, head.uri.path());
         let (mut record, level) =
             Record::begin(plane, &snapshot, &head.method, &request_id, trace, serving);
         if let Some(route) = &route {
