@@ -1,23 +1,33 @@
 //! The headers that leave with a request: ours first, then what the client sent. A server that
 //! drops the last fields of a head too long for it never drops ours.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
-use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, TE, UPGRADE};
+use http::header::{CONNECTION, HOST, HeaderValue, TE, UPGRADE};
+use modegate_filters::inspect::Verdict;
 use modegate_filters::tags;
 
 use super::exchange::Exchange;
 use super::hop;
 use super::origin::Origin;
 use super::pool::Protocol;
+use crate::flags::Snapshot;
+
+/// At most so many fields are ours.
+const OURS: usize = 10;
 
 /// What a request is dressed in. It is kept apart until the upstream is known: its name and the
 /// protocol that it speaks are part of it.
 #[derive(Debug)]
 pub struct Attire {
-    ours: HeaderMap,
+    request_id: HeaderValue,
+    traceparent: Option<HeaderValue>,
+    verdict: Option<Verdict>,
+    snapshot: Arc<Snapshot>,
+    trailers: Trailers,
     /// The protocol that an upgrade asks for.
     pub upgrade: Option<HeaderValue>,
-    trailers: Trailers,
 }
 
 /// Whether the client takes trailers.
@@ -28,7 +38,7 @@ enum Trailers {
 }
 
 impl Attire {
-    /// Takes off what belongs to the client's connection, and makes what goes on in its place. An
+    /// Takes off what belongs to the client's connection, and keeps what goes on in its place. An
     /// inspected request never asks for an upgrade: that is no way around the contract.
     pub fn of(exchange: &mut Exchange) -> Attire {
         let headers = &mut exchange.head.headers;
@@ -36,27 +46,31 @@ impl Attire {
             true => Trailers::Taken,
             false => Trailers::Not,
         };
-        let upgrade = hop::strip(headers).filter(|_| exchange.verdict.is_none());
-        let mut ours = HeaderMap::with_capacity(12);
-        ours.insert(tags::REQUEST_ID, exchange.record.request_id().clone());
-        if let Some(traceparent) = exchange.trace.header(fastrand::u64(..)) {
-            ours.insert(tags::TRACEPARENT, traceparent);
+        let verdict = exchange.verdict.take();
+        let upgrade = hop::strip(headers).filter(|_| verdict.is_none());
+        headers.remove(HOST);
+        Attire {
+            request_id: exchange.record.request_id().clone(),
+            traceparent: exchange.trace.header(fastrand::u64(..)),
+            verdict,
+            snapshot: exchange.snapshot.clone(),
+            trailers,
+            upgrade,
         }
-        if let Some(verdict) = &exchange.verdict {
-            tags::set(&mut ours, &exchange.snapshot.settings.policy, verdict);
-        }
-        Attire { ours, upgrade, trailers }
     }
 
-    /// The headers for an upstream, of those that are left of the client's, or that it was dressed
-    /// in for another one.
+    /// The headers for an upstream, of what is left of the client's.
     pub fn dress(&self, headers: HeaderMap, origin: &Origin, protocol: Protocol) -> HeaderMap {
-        let mut dressed = HeaderMap::with_capacity(headers.len() + self.ours.len() + 4);
+        let mut dressed = HeaderMap::with_capacity(headers.len() + OURS);
         if protocol == Protocol::Http1 {
             dressed.insert(HOST, origin.host.clone());
         }
-        for (name, value) in &self.ours {
-            dressed.insert(name.clone(), value.clone());
+        dressed.insert(tags::REQUEST_ID, self.request_id.clone());
+        if let Some(traceparent) = &self.traceparent {
+            dressed.insert(tags::TRACEPARENT, traceparent.clone());
+        }
+        if let Some(verdict) = &self.verdict {
+            tags::set(&mut dressed, &self.snapshot.settings.policy, verdict);
         }
         match (&self.upgrade, protocol) {
             (Some(upgrade), Protocol::Http1) => {
@@ -72,14 +86,18 @@ impl Attire {
         for (name, value) in headers {
             // An entry's further values come without its name.
             current = name.or(current);
-            if let Some(name) = current.as_ref().filter(|name| !self.is_ours(name)) {
-                dressed.append(name.clone(), value);
+            if let Some(name) = &current {
+                dressed.append(name, value);
             }
         }
         dressed
     }
 
-    fn is_ours(&self, name: &HeaderName) -> bool {
-        matches!(*name, HOST | UPGRADE | CONNECTION | TE) || self.ours.contains_key(name)
+    /// What was the client's of the headers of a request that was not sent.
+    pub fn undress(headers: &mut HeaderMap) {
+        tags::strip(headers);
+        for name in [HOST, UPGRADE, CONNECTION, TE] {
+            headers.remove(name);
+        }
     }
 }

@@ -152,7 +152,8 @@ impl Way<'_> {
                 }
                 leased => leased?,
             };
-            *request.uri_mut() = self.origin.target(lease.protocol(), request.uri());
+            let target = std::mem::take(request.uri_mut());
+            *request.uri_mut() = self.origin.target(lease.protocol(), target);
             let headers = std::mem::take(request.headers_mut());
             *request.headers_mut() = self.attire.dress(headers, &self.origin, lease.protocol());
             let sending = lease.send(request);
@@ -166,7 +167,10 @@ impl Way<'_> {
                 }
                 Ok(answer) => return Ok((answer, lease)),
                 Err(mut error) => match error.take_message() {
-                    Some(unsent) if lease.reused => request = unsent,
+                    Some(unsent) if lease.reused => {
+                        request = unsent;
+                        Attire::undress(request.headers_mut());
+                    }
                     _ => {
                         let error = error.into_error();
                         tracing::debug!(%error, "no answer from the upstream");

@@ -88,16 +88,15 @@ impl Origin {
     }
 
     /// A target as a protocol has it: HTTP/2 names the server in it, HTTP/1.1 in `Host`.
-    pub fn target(&self, protocol: Protocol, target: &Uri) -> Uri {
-        let path = target.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
-        if protocol == Protocol::Http1 {
-            return Uri::from(path);
-        }
-        let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(Scheme::HTTPS);
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(path.clone());
-        Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(path))
+    pub fn target(&self, protocol: Protocol, target: Uri) -> Uri {
+        let mut parts = target.into_parts();
+        parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+        (parts.scheme, parts.authority) = match protocol {
+            Protocol::Http1 => (None, None),
+            Protocol::Http2 => (Some(Scheme::HTTPS), Some(self.authority.clone())),
+        };
+        // A path alone, and a path behind a server, are targets both.
+        Uri::from_parts(parts).unwrap_or_default()
     }
 
     /// Opens a connection, to `address` where the balancer chose one, else to the first address
