@@ -178,6 +178,12 @@ impl<T: Transport> AsyncRead for ClientIo<T> {
             buf.put_slice(&this.begun.copy_to_bytes(length));
             return Poll::Ready(Ok(()));
         }
+        if this.waiting == Waiting::Not && this.protocol == Protocol::Http1 {
+            // hyper asks for no other read when the request ends, as one is registered already:
+            // it is woken to ask, so that the wait for the next head has its deadline.
+            this.serving.wake_at_end(cx);
+            this.follow();
+        }
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
             Poll::Pending if this.poll_overdue(cx) => {
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))

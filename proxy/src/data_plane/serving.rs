@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::task::Context;
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
 /// Counts the requests of one connection.
@@ -18,6 +20,8 @@ struct State {
     tunnel: AtomicBool,
     first: Notify,
     too_many_abandoned: Notify,
+    /// Who waits for the end of what is served.
+    waiter: AtomicWaker,
 }
 
 /// So many requests may be given up on a connection before it is looked at.
@@ -38,6 +42,12 @@ impl Serving {
 
     fn end(&self) {
         self.0.ended.fetch_add(1, Relaxed);
+        self.0.waiter.wake();
+    }
+
+    /// Wakes the task of `cx` when something that is served ends.
+    pub fn wake_at_end(&self, cx: &Context<'_>) {
+        self.0.waiter.register(cx.waker());
     }
 
     /// A request was given up by the client before its answer's end.
