@@ -1,11 +1,12 @@
 //! `[[listener]]`: which leg listens where and forwards to what.
 
+use modegate_filters::allow::Call;
 use modegate_filters::route::Leg;
 
 use crate::admin::Admin;
 use crate::bind::{Bind, bind};
 use crate::read::Section;
-use crate::rule::word;
+use crate::rule::{Rule, word};
 use crate::upstream::{Upstream, upstream};
 
 /// `[[listener]]`: one leg's door.
@@ -17,6 +18,8 @@ pub struct Listener {
     pub bind: Bind,
     /// What it forwards to, at least one; requests are spread over them.
     pub upstreams: Vec<Upstream>,
+    /// What the runtime leg serves beside its messages; none.
+    pub allow: Vec<Call>,
 }
 
 /// Reads every `[[listener]]`; those with a fault are left out.
@@ -26,14 +29,31 @@ pub(crate) fn read(root: &mut Section<'_, '_>, admin: &Admin) -> Vec<Listener> {
         let leg = section.require("leg", word(Leg::ALL.map(|leg| (leg.word(), leg))));
         let bind = section.require("bind", bind());
         let upstreams = section.one_or_more("upstream", upstream());
+        let allow = allow(section, leg);
         binds.extend(bind.clone().map(|bind| (section.path_of("bind"), bind)));
-        Some(Listener { leg: leg?, bind: bind?, upstreams })
+        Some(Listener { leg: leg?, bind: bind?, upstreams, allow })
     });
     if listeners.is_empty() && root.sound("listener") {
         root.refuse("listener", "nothing", "at least one [[listener]]".to_owned());
     }
     check(root, admin, &binds);
     listeners.into_iter().flatten().collect()
+}
+
+/// The runtime leg's list of calls; the other legs serve everything, and have none.
+fn allow(section: &mut Section<'_, '_>, leg: Option<Leg>) -> Vec<Call> {
+    let call = Rule::text(
+        "\"METHOD /path\", the path without a query and spelled as the upstream compares it",
+        Call::parse,
+    );
+    let calls = section.list("allow", call);
+    if calls.is_some()
+        && let Some(leg @ (Leg::Frontend | Leg::Bridge)) = leg
+    {
+        let found = format!("a list on the {} leg, which serves everything", leg.word());
+        section.refuse("allow", &found, "a list on the runtime leg only".to_owned());
+    }
+    calls.unwrap_or_default()
 }
 
 /// No two may listen on the same address, the admin listener included.

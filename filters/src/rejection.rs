@@ -34,8 +34,12 @@ pub enum Rejection {
     HeadTooLarge,
     /// CONNECT: where requests go is not the client's to say.
     Method,
+    /// A call that the runtime leg does not serve.
+    NotAllowed,
     /// Over `limits.connections`.
     Connections,
+    /// Over `limits.connections_per_address`.
+    ConnectionsPerAddress,
     /// Over `limits.in_flight`.
     InFlight,
     /// Over `limits.body_memory`.
@@ -48,7 +52,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// Every refusal, for the metrics' labels.
-    pub const ALL: [Rejection; 20] = [
+    pub const ALL: [Rejection; 22] = [
         Rejection::NotJson,
         Rejection::NotAnObject,
         Rejection::NotARequest,
@@ -64,7 +68,9 @@ impl Rejection {
         Rejection::BadHead,
         Rejection::HeadTooLarge,
         Rejection::Method,
+        Rejection::NotAllowed,
         Rejection::Connections,
+        Rejection::ConnectionsPerAddress,
         Rejection::InFlight,
         Rejection::BodyMemory,
         Rejection::Unreachable,
@@ -86,10 +92,12 @@ impl Rejection {
             Rejection::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Rejection::Expectation => StatusCode::EXPECTATION_FAILED,
             Rejection::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Rejection::NotAllowed => StatusCode::NOT_FOUND,
             Rejection::Unreachable => StatusCode::BAD_GATEWAY,
-            Rejection::Connections | Rejection::InFlight | Rejection::BodyMemory => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Rejection::Connections
+            | Rejection::ConnectionsPerAddress
+            | Rejection::InFlight
+            | Rejection::BodyMemory => StatusCode::SERVICE_UNAVAILABLE,
             Rejection::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -112,7 +120,9 @@ impl Rejection {
             Rejection::BadHead => "bad_head",
             Rejection::HeadTooLarge => "head_too_large",
             Rejection::Method => "method",
+            Rejection::NotAllowed => "not_allowed",
             Rejection::Connections => "connections",
+            Rejection::ConnectionsPerAddress => "connections_per_address",
             Rejection::InFlight => "in_flight",
             Rejection::BodyMemory => "body_memory",
             Rejection::Unreachable => "unreachable",
@@ -149,7 +159,9 @@ impl Rejection {
             Rejection::BadHead => "Bad request head".to_owned(),
             Rejection::HeadTooLarge => "Request head too large".to_owned(),
             Rejection::Method => "CONNECT is not served".to_owned(),
+            Rejection::NotAllowed => "Not Found".to_owned(),
             Rejection::Connections => "Too many connections".to_owned(),
+            Rejection::ConnectionsPerAddress => "Too many connections from this address".to_owned(),
             Rejection::InFlight => "Too many requests in flight".to_owned(),
             Rejection::BodyMemory => "Too much request body in flight".to_owned(),
             Rejection::Unreachable => "Upstream unreachable".to_owned(),
@@ -162,6 +174,11 @@ impl Rejection {
     /// null where it could not be read).
     pub fn body(self, dialect: Option<Dialect>, contract: &Contract, id: Option<&str>) -> Bytes {
         let message = self.message(contract);
+        let dialect = match self {
+            // What the entrypoint says of a path that it does not have, which is no message's.
+            Rejection::NotAllowed => None,
+            _ => dialect,
+        };
         let text = match dialect {
             None | Some(Dialect::Conversation) => json!({ "error": message }).to_string(),
             Some(Dialect::OpenAi | Dialect::Anthropic) => {

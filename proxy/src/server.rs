@@ -1,5 +1,6 @@
 //! Puts the process together on pingora-core's server: bind first, serve later, drain at the end.
 
+mod files;
 mod listen;
 mod prebound;
 mod shutdown;
@@ -15,7 +16,7 @@ use pingora_core::server::{RunArgs, Server};
 use pingora_core::services::background::background_service;
 
 use crate::admin::{Admin, Token};
-use crate::data_plane::{DataPlane, Drain, Plane, Upstreams, roots};
+use crate::data_plane::{Admission, DataPlane, Drain, Plane, Upstreams, roots};
 use crate::digest::DigestKey;
 use crate::flags::{Reload, Settings, Store};
 use crate::logging::Dropped;
@@ -92,7 +93,8 @@ impl App {
 
         let tls = roots(config.upstream.ca_file.as_deref())?;
         let digests = Arc::new(DigestKey::default());
-        let mut app = DataPlane::build(drain.clone());
+        let most_connections = files::most_connections(config.limits.connections);
+        let mut app = DataPlane::build(drain.clone(), Admission::new(most_connections));
         let (mut sockets, mut listeners, mut places) = (Vec::new(), Vec::new(), 0);
         for listener in &config.listeners {
             let upstreams = Upstreams::new(listener, &config.upstream, &tls, &mut places)?;
@@ -104,6 +106,7 @@ impl App {
             }
             let plane = Arc::new(Plane {
                 leg: listener.leg,
+                allow: listener.allow.clone(),
                 store: store.clone(),
                 metrics: metrics.clone(),
                 digests: digests.clone(),
@@ -129,6 +132,7 @@ impl App {
             flags: store.clone(),
             config: reload.clone(),
             log: start.log,
+            most_connections,
         };
         let socket = bound(&config.admin.bind)?;
         let admin_bound = socket.bound.clone();

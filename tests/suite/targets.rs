@@ -123,9 +123,11 @@ async fn preflights_and_other_methods_pass() {
     })
     .await;
     let modegate = Modegate::start(&settings(&origin, "")).await;
-    for (leg, target) in
-        [("frontend", "/api/chat"), ("frontend", "/v1/messages"), ("runtime", "/bridge")]
-    {
+    for (leg, target) in [
+        ("frontend", "/api/chat"),
+        ("frontend", "/v1/messages"),
+        ("bridge", "/api/v1/milady/agents/a/bridge"),
+    ] {
         let request = Request::new("OPTIONS", target)
             .header("Origin", "http://localhost:5173")
             .header("Access-Control-Request-Method", "POST");

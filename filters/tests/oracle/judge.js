@@ -15,6 +15,12 @@ async function judge(question, body) {
   const same = (what, ours, theirs) => {
     if (ours !== theirs) wrong.push(`${what}: ${JSON.stringify(ours)}, by Node ${JSON.stringify(theirs)}`);
   };
+  if (leg === 'runtime' && verdict.rejection?.reason === 'not_allowed') {
+    // The entrypoint compares what it is sent: nothing that it would have read as a message.
+    same('served', method === 'POST' && ['/bridge', '/bridge/stream'].includes(target), false);
+    same('action', verdict.action, 'reject');
+    return wrong;
+  }
   const route = routeOf(leg, method, target);
   same('dialect', verdict.dialect, route?.dialect ?? null);
   if (route === null) {

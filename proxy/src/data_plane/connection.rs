@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +14,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use modegate_filters::rejection::Rejection;
-use modegate_filters::route::Leg;
 use pingora_core::apps::ServerApp;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::l4::socket::SocketAddr as Address;
@@ -23,6 +21,7 @@ use pingora_core::server::ShutdownWatch;
 use tower::ServiceExt;
 
 use super::Plane;
+use super::admission::{Admission, Admitted, TELL};
 use super::client_io::ClientIo;
 use super::drain::Drain;
 use super::exchange::Exchange;
@@ -47,13 +46,14 @@ enum Arrival {
 pub struct DataPlane<S> {
     planes: HashMap<Arrival, Arc<Plane>>,
     drain: Drain,
+    admission: Arc<Admission>,
     stack: S,
 }
 
 impl DataPlane<()> {
     /// The app, without listeners yet.
-    pub fn build(drain: Drain) -> DataPlane<impl Serve> {
-        DataPlane { planes: HashMap::new(), drain, stack: stack() }
+    pub fn build(drain: Drain, admission: Arc<Admission>) -> DataPlane<impl Serve> {
+        DataPlane { planes: HashMap::new(), drain, admission, stack: stack() }
     }
 }
 
@@ -89,9 +89,12 @@ impl<S: Serve> DataPlane<S> {
     async fn serve(&self, plane: &Arc<Plane>, stream: Stream) {
         let settings = plane.store.snapshot().settings.clone();
         let (timeouts, limits) = (&settings.timeouts, &settings.limits);
+        let admitted = self.admission.admit(peer(&stream), limits);
+        let rejection = admitted.rejection();
+        if let Admitted::No(rejection) = admitted {
+            return count(plane.metrics.rejections(plane.leg, rejection));
+        }
         let (_held, _) = Held::raise(&plane.metrics, Gauge::Connections(plane.leg), 1);
-        let open = |leg| plane.metrics.gauge(Gauge::Connections(leg)).load(Relaxed);
-        let admitted = Leg::ALL.into_iter().map(open).sum::<u64>() <= limits.connections as u64;
 
         let serving = Serving::default();
         let io = ClientIo::new(stream, serving.clone(), timeouts);
@@ -99,12 +102,8 @@ impl<S: Serve> DataPlane<S> {
             let exchange = Exchange::begin(plane, serving.clone(), request);
             let stack = self.stack.clone();
             async move {
-                if !admitted {
-                    return Ok::<_, Infallible>(refuse(
-                        exchange.record,
-                        Rejection::Connections,
-                        None,
-                    ));
+                if let Some(rejection) = rejection {
+                    return Ok::<_, Infallible>(refuse(exchange.record, rejection, None));
                 }
                 stack.oneshot(exchange).await
             }
@@ -113,10 +112,14 @@ impl<S: Serve> DataPlane<S> {
             .header_read_timeout(None)
             .max_headers(limits.header_fields)
             .max_header_size(limits.header_bytes)
-            .keep_alive(admitted)
+            .keep_alive(rejection.is_none())
             .serve_connection(TokioIo::new(io), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
+        if rejection.is_some() {
+            let _ = tokio::time::timeout(TELL, connection).await;
+            return;
+        }
         let mut drain = self.drain.watch();
         let ended = tokio::select! {
             biased;
@@ -142,6 +145,12 @@ impl<S: Serve> DataPlane<S> {
             tracing::debug!(leg = plane.leg.word(), %error, "connection ended");
         }
     }
+}
+
+/// Whose connection it is; a unix socket has no address.
+fn peer(stream: &Stream) -> Option<IpAddr> {
+    let digest = stream.get_socket_digest()?;
+    Some(digest.peer_addr()?.as_inet()?.ip())
 }
 
 /// What hyper answered by itself, before there was a request: a head it could not read.
