@@ -1,11 +1,12 @@
 //! `[[listener]]`: which leg listens where and forwards to what.
 
+use modegate_filters::allow::Call;
 use modegate_filters::route::Leg;
 
 use crate::admin::Admin;
 use crate::bind::{Bind, bind};
 use crate::read::Section;
-use crate::rule::{boolean, word};
+use crate::rule::{Rule, boolean, word};
 use crate::tls::{self, ListenerTls};
 use crate::upstream::{Upstream, upstream};
 
@@ -25,6 +26,8 @@ pub struct Listener {
     pub tls: Option<ListenerTls>,
     /// Whether HTTP/2 in clear is taken from clients that begin with it; false.
     pub h2c: bool,
+    /// What the runtime leg serves beside its messages; none.
+    pub allow: Vec<Call>,
 }
 
 /// Reads every `[[listener]]`; those with a fault are left out.
@@ -35,22 +38,42 @@ pub(crate) fn read(root: &mut Section<'_, '_>, admin: &Admin) -> Vec<Listener> {
         let bind = section.require("bind", bind());
         let upstreams = section.one_or_more("upstream", upstream());
         let tls = tls::read(section);
-        let h2c = section.take("h2c", DEFAULT_H2C, boolean());
-        if h2c && section.sound("tls") && tls.as_ref().is_some_and(Option::is_some) {
-            section.refuse(
-                "h2c",
-                "true",
-                "false on a listener with tls, which offers it".to_owned(),
-            );
-        }
+        let h2c = h2c(section, &tls);
+        let allow = allow(section, leg);
         binds.extend(bind.clone().map(|bind| (section.path_of("bind"), bind)));
-        Some(Listener { leg: leg?, bind: bind?, upstreams, tls: tls?, h2c })
+        Some(Listener { leg: leg?, bind: bind?, upstreams, tls: tls?, h2c, allow })
     });
     if listeners.is_empty() && root.sound("listener") {
         root.refuse("listener", "nothing", "at least one [[listener]]".to_owned());
     }
     check(root, admin, &binds);
     listeners.into_iter().flatten().collect()
+}
+
+/// The runtime leg's list of calls; the other legs serve everything, and have none.
+fn allow(section: &mut Section<'_, '_>, leg: Option<Leg>) -> Vec<Call> {
+    let call = Rule::text(
+        "\"METHOD /path\", the path without a query and spelled as the upstream compares it",
+        Call::parse,
+    );
+    let calls = section.list("allow", call);
+    if calls.is_some()
+        && let Some(leg @ (Leg::Frontend | Leg::Bridge)) = leg
+    {
+        let found = format!("a list on the {} leg, which serves everything", leg.word());
+        section.refuse("allow", &found, "a list on the runtime leg only".to_owned());
+    }
+    calls.unwrap_or_default()
+}
+
+/// HTTP/2 in clear, where nothing better is offered.
+fn h2c(section: &mut Section<'_, '_>, tls: &Option<Option<ListenerTls>>) -> bool {
+    let h2c = section.take("h2c", DEFAULT_H2C, boolean());
+    if h2c && matches!(tls, Some(Some(_))) {
+        let allowed = "false on a listener with tls, which offers it".to_owned();
+        section.refuse("h2c", "true", allowed);
+    }
+    h2c
 }
 
 /// No two may listen on the same address, the admin listener included.

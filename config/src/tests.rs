@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use modegate_filters::allow::Call;
 use modegate_filters::bucket::KeySource;
 use modegate_filters::contract::Downgrade;
 use modegate_filters::route::Leg;
@@ -107,6 +108,10 @@ fn valid_files() {
     assert_eq!(least.timeouts.stream_idle, None);
     assert_eq!(least.upstream.health_interval, Some(Duration::from_secs(5)));
     assert_eq!(least.limits.body_memory, 256 << 20);
+    assert_eq!(
+        (least.limits.connections_per_address, least.limits.upload_rate),
+        (5000, Some(1024))
+    );
     assert_eq!((least.admin.token_file, least.upstream.ca_file), (None, None));
 
     let full = read("everything_changed.toml");
@@ -132,6 +137,7 @@ fn valid_files() {
     assert_eq!(full.timeouts.upgrade_idle, Some(minutes(60)));
     assert_eq!(full.limits.body_memory, 4 << 30);
     assert_eq!((full.limits.pool_connections, full.limits.streams), (0, 1));
+    assert_eq!((full.limits.connections_per_address, full.limits.upload_rate), (2, None));
     assert_eq!(full.upstream.ca_file.as_deref(), Some(Path::new("/etc/modegate/roots.pem")));
     assert_eq!(full.upstream.health_interval, None);
     assert_eq!(full.log, Log { level: "warn,modegate=trace".to_owned(), access: false });
@@ -144,6 +150,8 @@ fn valid_files() {
     assert_eq!(listeners[0].bind, Bind::Tcp(SocketAddr::from(([127, 0, 0, 1], 0))));
     assert_eq!(listeners[1].bind, listeners[0].bind);
     assert_eq!(listeners[2].bind, Bind::Unix(PathBuf::from("/run/modegate.sock")));
+    let allowed = ["GET /health", "POST /api/snapshot"].map(|call| Call::parse(call).unwrap());
+    assert_eq!(listeners[3].allow, allowed);
     let authorities: Vec<String> =
         listeners.iter().flat_map(|l| &l.upstreams).map(Upstream::authority).collect();
     assert_eq!(

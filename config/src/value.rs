@@ -62,6 +62,16 @@ pub(crate) fn size(range: RangeInclusive<usize>) -> Rule<usize> {
     })
 }
 
+/// A size in a range, or `"off"`.
+pub(crate) fn size_or_off(range: RangeInclusive<usize>) -> Rule<Option<usize>> {
+    let rule = size(range);
+    let allowed = format!("{}, or \"off\"", rule.allowed);
+    Rule::new(allowed, move |value| match value {
+        DeValue::String(text) if text == "off" => Ok(None),
+        _ => rule.read(value).map(Some),
+    })
+}
+
 /// A size as the file writes it, in the largest unit that has no remainder.
 pub(crate) fn shown_size(bytes: usize) -> String {
     shown_quantity(bytes as u64, &SIZES)
@@ -169,6 +179,17 @@ mod tests {
             rule.allowed,
             r#"a duration with its unit (ms, s, m, h), "1s" to "24h", or "off""#
         );
+    }
+
+    #[test]
+    fn off_is_a_size_only_where_it_may_be() {
+        let rule = size_or_off(1..=MIB);
+        assert_eq!(rule.read(&string("off")), Ok(None));
+        assert_eq!(rule.read(&string("2KiB")), Ok(Some(2 * KIB)));
+        for text in ["0B", "OFF", "2MiB", "1024"] {
+            assert!(rule.read(&string(text)).is_err(), "{text}");
+        }
+        assert!(rule.allowed.ends_with(", \"1B\" to \"1MiB\", or \"off\""), "{}", rule.allowed);
     }
 
     #[test]

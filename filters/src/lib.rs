@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or knows an engine. Start reading at [`decide`];
 //! [`inspect`] is the order in which a request meets the other modules.
 
+pub mod allow;
 pub mod bucket;
 pub mod contract;
 pub mod decide;

@@ -36,8 +36,12 @@ pub enum Rejection {
     Handshake,
     /// CONNECT: where requests go is not the client's to say.
     Method,
+    /// A call that the runtime leg does not serve.
+    NotAllowed,
     /// Over `limits.connections`.
     Connections,
+    /// Over `limits.connections_per_address`.
+    ConnectionsPerAddress,
     /// Over `limits.in_flight`.
     InFlight,
     /// Over `limits.body_memory`.
@@ -50,7 +54,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// Every refusal, for the metrics' labels.
-    pub const ALL: [Rejection; 21] = [
+    pub const ALL: [Rejection; 23] = [
         Rejection::NotJson,
         Rejection::NotAnObject,
         Rejection::NotARequest,
@@ -67,7 +71,9 @@ impl Rejection {
         Rejection::HeadTooLarge,
         Rejection::Handshake,
         Rejection::Method,
+        Rejection::NotAllowed,
         Rejection::Connections,
+        Rejection::ConnectionsPerAddress,
         Rejection::InFlight,
         Rejection::BodyMemory,
         Rejection::Unreachable,
@@ -90,10 +96,12 @@ impl Rejection {
             Rejection::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Rejection::Expectation => StatusCode::EXPECTATION_FAILED,
             Rejection::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Rejection::NotAllowed => StatusCode::NOT_FOUND,
             Rejection::Unreachable => StatusCode::BAD_GATEWAY,
-            Rejection::Connections | Rejection::InFlight | Rejection::BodyMemory => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Rejection::Connections
+            | Rejection::ConnectionsPerAddress
+            | Rejection::InFlight
+            | Rejection::BodyMemory => StatusCode::SERVICE_UNAVAILABLE,
             Rejection::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -117,7 +125,9 @@ impl Rejection {
             Rejection::HeadTooLarge => "head_too_large",
             Rejection::Handshake => "handshake",
             Rejection::Method => "method",
+            Rejection::NotAllowed => "not_allowed",
             Rejection::Connections => "connections",
+            Rejection::ConnectionsPerAddress => "connections_per_address",
             Rejection::InFlight => "in_flight",
             Rejection::BodyMemory => "body_memory",
             Rejection::Unreachable => "unreachable",
@@ -155,7 +165,9 @@ impl Rejection {
             Rejection::HeadTooLarge => "Request head too large".to_owned(),
             Rejection::Handshake => "No TLS was agreed on".to_owned(),
             Rejection::Method => "CONNECT is not served".to_owned(),
+            Rejection::NotAllowed => "Not Found".to_owned(),
             Rejection::Connections => "Too many connections".to_owned(),
+            Rejection::ConnectionsPerAddress => "Too many connections from this address".to_owned(),
             Rejection::InFlight => "Too many requests in flight".to_owned(),
             Rejection::BodyMemory => "Too much request body in flight".to_owned(),
             Rejection::Unreachable => "Upstream unreachable".to_owned(),
@@ -168,6 +180,11 @@ impl Rejection {
     /// null where it could not be read).
     pub fn body(self, dialect: Option<Dialect>, contract: &Contract, id: Option<&str>) -> Bytes {
         let message = self.message(contract);
+        let dialect = match self {
+            // What the entrypoint says of a path that it does not have, which is no message's.
+            Rejection::NotAllowed => None,
+            _ => dialect,
+        };
         let text = match dialect {
             None | Some(Dialect::Conversation) => json!({ "error": message }).to_string(),
             Some(Dialect::OpenAi | Dialect::Anthropic) => {

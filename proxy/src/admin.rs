@@ -32,6 +32,7 @@ use modegate_config::flags::Flag;
 use pingora_core::apps::ServerApp;
 use pingora_core::protocols::Stream;
 use pingora_core::server::ShutdownWatch;
+use tokio::sync::Semaphore;
 
 use crate::data_plane::Drain;
 use crate::metrics::{Sources, encode};
@@ -43,12 +44,20 @@ pub use guard::{BadToken, Token};
 /// How long a call's head, and then the call, may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a connection may last; a scraper that keeps one opens another.
+const CONNECTION_TIME: Duration = Duration::from_secs(60);
+
+/// How many connections there may be. People and scrapers need a few; a flood of them must not take
+/// the descriptors that requests need.
+const CONNECTIONS: usize = 64;
+
 /// The admin API's app.
 pub struct Admin {
     sources: Sources,
     guard: Guard,
     override_limit: Duration,
     drain: Drain,
+    connections: Semaphore,
 }
 
 impl Admin {
@@ -60,7 +69,13 @@ impl Admin {
         drain: Drain,
     ) -> Admin {
         let guard = Guard::new(settings, token);
-        Admin { sources, guard, override_limit: settings.override_limit, drain }
+        Admin {
+            sources,
+            guard,
+            override_limit: settings.override_limit,
+            drain,
+            connections: Semaphore::new(CONNECTIONS),
+        }
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Answer {
@@ -127,6 +142,7 @@ impl Admin {
 #[async_trait]
 impl ServerApp for Admin {
     async fn process_new(self: &Arc<Self>, stream: Stream, _: &ShutdownWatch) -> Option<Stream> {
+        let Ok(_permit) = self.connections.try_acquire() else { return None };
         let service = service_fn(|request: Request<Incoming>| async move {
             let answered = tokio::time::timeout(CALL_TIMEOUT, self.answer(request)).await;
             let late = || refuse(StatusCode::REQUEST_TIMEOUT, "the call did not arrive in time");
@@ -136,8 +152,12 @@ impl ServerApp for Admin {
             .timer(TokioTimer::new())
             .header_read_timeout(CALL_TIMEOUT)
             .serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
         // What ends a call is the caller's business.
-        let _ = connection.await;
+        if tokio::time::timeout(CONNECTION_TIME, connection.as_mut()).await.is_err() {
+            connection.as_mut().graceful_shutdown();
+            let _ = tokio::time::timeout(CALL_TIMEOUT, connection).await;
+        }
         None
     }
 }

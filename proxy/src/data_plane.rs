@@ -1,16 +1,20 @@
 //! How a request gets through a leg.
 //!
 //! ```text
+//! admission    so many connections in all, so many of one address; the others are told, or closed
+//!      │
 //! connection   a pingora-core stream, TLS on it, HTTP/1.1 or HTTP/2 by hyper; deadlines, bounds
 //!      │ one Exchange a request: identity taken, tags stripped, flags read once
-//! stack        capability ──► limits ──► Contract ──► Forward        (tower services)
-//!                  │             │           │            │
-//!                  │ /.well-known│ 503, 4xx  │ 4xx        │ 502, 504
-//!                  ▼             ▼           ▼            ▼
+//! stack        capability ──► limits ──► allow ──► Contract ──► Forward        (tower services)
+//!                  │             │         │         │            │
+//!                  │ /.well-known│ 503, 4xx│ 404     │ 4xx        │ 502, 504
+//!                  ▼             ▼         ▼         ▼            ▼
 //! reply        an answer with the request's Record in it; dropping it, at the end of the answer
 //!              or wherever the request stopped, counts it and writes its access line
 //! ```
 
+mod admission;
+mod allow;
 mod attire;
 mod capability;
 mod client_io;
@@ -28,6 +32,7 @@ mod http2;
 mod idle;
 mod limits;
 mod origin;
+mod pace;
 mod pool;
 mod preface;
 mod read;
@@ -44,12 +49,14 @@ mod upstreams;
 
 use std::sync::Arc;
 
+use modegate_filters::allow::Call;
 use modegate_filters::route::Leg;
 
 use crate::digest::DigestKey;
 use crate::flags::Store;
 use crate::metrics::Metrics;
 
+pub use admission::Admission;
 pub use client_tls::{BadRoots, ClientTls};
 pub use connection::DataPlane;
 pub use drain::Drain;
@@ -62,6 +69,8 @@ pub use upstreams::Upstreams;
 pub struct Plane {
     /// The listener's leg.
     pub leg: Leg,
+    /// What it serves beside its messages, on the runtime leg.
+    pub allow: Vec<Call>,
     /// The flags and settings.
     pub store: Arc<Store>,
     /// What is counted.

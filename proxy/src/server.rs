@@ -1,5 +1,6 @@
 //! Puts the process together on pingora-core's server: bind first, serve later, drain at the end.
 
+mod files;
 mod listen;
 mod prebound;
 mod shutdown;
@@ -16,7 +17,7 @@ use pingora_core::server::{RunArgs, Server};
 use pingora_core::services::background::background_service;
 
 use crate::admin::{Admin, Token};
-use crate::data_plane::{ClientTls, DataPlane, Drain, Plane, ServerTls, Upstreams};
+use crate::data_plane::{Admission, ClientTls, DataPlane, Drain, Plane, ServerTls, Upstreams};
 use crate::digest::DigestKey;
 use crate::flags::{Reload, Settings, Store};
 use crate::logging::Dropped;
@@ -95,7 +96,8 @@ impl App {
         let client_tls = ClientTls::new(config.upstream.ca_file.as_deref())?;
         let mut certificates = Vec::new();
         let digests = Arc::new(DigestKey::default());
-        let mut app = DataPlane::build(drain.clone());
+        let most_connections = files::most_connections(config.limits.connections);
+        let mut app = DataPlane::build(drain.clone(), Admission::new(most_connections));
         let (mut sockets, mut listeners, mut places) = (Vec::new(), Vec::new(), 0);
         for listener in &config.listeners {
             let upstreams = Upstreams::new(listener, &config.upstream, &client_tls, &mut places)?;
@@ -109,6 +111,7 @@ impl App {
             certificates.extend(tls.clone());
             let plane = Arc::new(Plane {
                 leg: listener.leg,
+                allow: listener.allow.clone(),
                 store: store.clone(),
                 metrics: metrics.clone(),
                 digests: digests.clone(),
@@ -136,6 +139,7 @@ impl App {
             flags: store.clone(),
             config: reload.clone(),
             log: start.log,
+            most_connections,
         };
         let socket = bound(&config.admin.bind)?;
         let admin_bound = socket.bound.clone();

@@ -44,7 +44,8 @@ async fn it_says_what_the_flags_say() {
 #[tokio::test]
 async fn only_reading_it_on_the_frontend_leg_is_answered_here() {
     let origin = Origin::echo().await;
-    let modegate = Modegate::start(&settings(&origin, "")).await;
+    let allow = format!("allow = [\"GET {PATH}\"]\n");
+    let modegate = Modegate::start(&(settings(&origin, "") + &allow)).await;
     let cases = [
         ("frontend", "GET", PATH, false),
         ("frontend", "HEAD", PATH, false),

@@ -100,8 +100,9 @@ async fn the_sockets_are_handed_over_and_nobody_is_refused() {
         client.await.expect("no client was refused");
     }
     assert!(answers[0].load(Relaxed) > 0, "the first served, too");
-    for leg in [second.bridge(), second.runtime()] {
-        let passed = Client::once(leg, Request::post("/other", "x")).await;
+    let rpc = r#"{"method":"status.get"}"#;
+    for (leg, target) in [(second.bridge(), "/other"), (second.runtime(), "/bridge")] {
+        let passed = Client::once(leg, Request::post(target, rpc)).await;
         assert_eq!(passed.status, 200);
     }
     assert_eq!(second.flags().await["flags"]["contract"]["value"], true, "its admin API answers");

@@ -70,6 +70,7 @@ impl Explainer {
         let question = json!({
             "op": "judge",
             "leg": request.leg,
+            "method": request.method,
             "target": request.target,
             "encodings": encodings.map(|(_, value)| value).collect::<Vec<_>>(),
             "settings": self.setting.json(),

@@ -135,7 +135,8 @@ async fn the_least_messages() {
 #[tokio::test]
 async fn what_is_not_inspected_streams_any_bytes_both_ways() {
     let origin = Origin::echo().await;
-    let modegate = Modegate::start(&settings(&origin, "")).await;
+    let allow = "allow = [\"PUT /api/upload\", \"GET /api/upload\"]\n";
+    let modegate = Modegate::start(&(settings(&origin, "") + allow)).await;
     let lengths = [0, 1, 2, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, MIB, 20 * MIB];
     for leg in ["frontend", "bridge", "runtime"] {
         for length in lengths {
@@ -169,7 +170,10 @@ async fn what_is_not_inspected_streams_any_bytes_both_ways() {
 #[tokio::test]
 async fn only_inspected_routes_are_edited() {
     let origin = Origin::echo().await;
-    let modegate = Modegate::start(&settings(&origin, "[flags]\nkill = true\n")).await;
+    // The runtime leg's listener is the last.
+    let config = settings(&origin, "[flags]\nkill = true\n")
+        + "allow = [\"POST /api/snapshot\", \"POST /bridge/\"]\n";
+    let modegate = Modegate::start(&config).await;
     let body = r#"{"text":"t","processing":{"mode":"fast"},"params":{"processing":1}}"#;
     let cases = [
         ("frontend", "GET", "/api/chats"),

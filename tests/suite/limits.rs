@@ -60,7 +60,7 @@ async fn connections_over_all_listeners() {
     assert_eq!(first.exchange(&Request::get("/other")).await.status, 200);
     drop(second);
     modegate.counted("modegate_connections", &[], 1.0).await;
-    assert_eq!(Client::once(modegate.runtime(), Request::get("/other")).await.status, 200);
+    assert_eq!(Client::once(modegate.bridge(), Request::get("/other")).await.status, 200);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 
 mod access_lines;
 mod access_log;
+mod allowed;
 mod capability;
 mod cohorts;
 mod control_admin;
@@ -26,6 +27,11 @@ mod control_shutdown;
 mod control_upgrade;
 mod decisions;
 mod endings;
+mod exhaustion_connections;
+mod exhaustion_memory;
+mod exhaustion_open_files;
+mod exhaustion_readers;
+mod exhaustion_slow;
 mod expect;
 mod expectations;
 mod explain_differentials;

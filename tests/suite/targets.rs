@@ -123,9 +123,11 @@ async fn preflights_and_other_methods_pass() {
     })
     .await;
     let modegate = Modegate::start(&settings(&origin, "")).await;
-    for (leg, target) in
-        [("frontend", "/api/chat"), ("frontend", "/v1/messages"), ("runtime", "/bridge")]
-    {
+    for (leg, target) in [
+        ("frontend", "/api/chat"),
+        ("frontend", "/v1/messages"),
+        ("bridge", "/api/v1/milady/agents/a/bridge"),
+    ] {
         let request = Request::new("OPTIONS", target)
             .header("Origin", "http://localhost:5173")
             .header("Access-Control-Request-Method", "POST");
@@ -153,8 +155,8 @@ async fn a_body_is_inspected_whatever_the_method() {
     for (leg, target, body, left) in [
         ("frontend", "/api/chat", r#"{"text":"t","processing":1}"#, r#"{"text":"t"}"#),
         (
-            "runtime",
-            "/bridge",
+            "bridge",
+            "/api/v1/milady/agents/a/bridge",
             r#"{"method":"m","params":{"processing":1}}"#,
             r#"{"method":"m","params":{}}"#,
         ),

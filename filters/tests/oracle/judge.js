@@ -10,11 +10,18 @@ const {
 } = require('./servers.js');
 
 async function judge(question, body) {
-  const { leg, target, encodings = [], settings, verdict } = question;
+  const { leg, method = 'POST', target, encodings = [], settings, verdict } = question;
   const wrong = [];
   const same = (what, ours, theirs) => {
     if (ours !== theirs) wrong.push(`${what}: ${JSON.stringify(ours)}, by Node ${JSON.stringify(theirs)}`);
   };
+  if (leg === 'runtime' && verdict.rejection?.reason === 'not_allowed') {
+    // The entrypoint compares what it is sent: nothing that it would have read as a message.
+    same('served', method === 'POST' && ['/bridge', '/bridge/stream'].includes(target), false);
+    same('action', verdict.action, 'reject');
+    return wrong;
+  }
+  // What comes with a body is judged as a message whatever the method.
   const route = routeOf(leg, 'POST', target);
   same('dialect', verdict.dialect, route?.dialect ?? null);
   if (route === null) {

@@ -4,8 +4,12 @@ use std::io::Read;
 
 use bytes::Bytes;
 use clap::Args;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use modegate_config::Config;
+use modegate_filters::allow::{Call, serves};
+use modegate_filters::dialect::Dialect;
 use modegate_filters::inspect::{Policy, Verdict};
+use modegate_filters::rejection::Rejection;
 use modegate_filters::route::{Carries, Leg, Route, route};
 use modegate_filters::tags::{self, Identity};
 use serde_json::{Map, Value, json};
@@ -47,10 +51,12 @@ impl ExplainArgs {
         };
         let chunks = [Bytes::from(body)];
 
+        let served = self.served(&loaded.config);
         let mut headers: HeaderMap = self.headers.into_iter().collect();
         Identity::take(&mut headers);
         let route = route(self.leg, &self.method, carries, &self.path);
         let explained = match &route {
+            _ if !served => not_served(&policy, self.leg),
             None => not_inspected(self.leg),
             Some(route) => {
                 let verdict = policy.inspect(loaded.flags(), self.leg, route, &headers, &chunks);
@@ -63,6 +69,25 @@ impl ExplainArgs {
         }
         Ok(())
     }
+
+    /// Whether any listener of the leg serves the call, or the leg would by itself.
+    fn served(&self, config: &Config) -> bool {
+        let uri = self.path.parse::<Uri>().ok();
+        let path = uri.as_ref().map_or(self.path.as_str(), Uri::path);
+        let of_leg = config.listeners.iter().filter(|listener| listener.leg == self.leg);
+        let more: Vec<Call> = of_leg.flat_map(|listener| listener.allow.clone()).collect();
+        serves(self.leg, &more, &self.method, path)
+    }
+}
+
+fn not_served(policy: &Policy, leg: Leg) -> Value {
+    let mut explained = not_inspected(leg);
+    if let Some(explained) = explained.as_object_mut() {
+        explained.insert("action".to_owned(), "reject".into());
+        let rejection = refusal(policy, Rejection::NotAllowed, None, None);
+        explained.insert("rejection".to_owned(), rejection);
+    }
+    explained
 }
 
 fn not_inspected(leg: Leg) -> Value {
@@ -86,15 +111,9 @@ fn not_inspected(leg: Leg) -> Value {
 
 fn explain(policy: &Policy, leg: Leg, route: &Route, verdict: &Verdict) -> Value {
     let contract = policy.contract();
-    let rejection = verdict.rejection.map(|rejection| {
-        let body = rejection.body(Some(route.dialect), contract, verdict.id.as_deref());
-        json!({
-            "status": rejection.status().as_u16(),
-            "reason": rejection.reason(),
-            "message": rejection.message(contract),
-            "body": String::from_utf8_lossy(&body),
-        })
-    });
+    let rejection = verdict
+        .rejection
+        .map(|rejection| refusal(policy, rejection, Some(route.dialect), verdict.id.as_deref()));
     // A request whose body could not be read has no cohort and asked for nothing.
     let read = verdict.because.is_some();
     let edits: Vec<Value> = verdict
@@ -120,6 +139,22 @@ fn explain(policy: &Policy, leg: Leg, route: &Route, verdict: &Verdict) -> Value
         "headers": if verdict.rejection.is_some() { json!({}) } else { tag_headers(policy, verdict) },
         "body_edits": edits,
         "rejection": rejection,
+    })
+}
+
+fn refusal(
+    policy: &Policy,
+    rejection: Rejection,
+    dialect: Option<Dialect>,
+    id: Option<&str>,
+) -> Value {
+    let contract = policy.contract();
+    let body = rejection.body(dialect, contract, id);
+    json!({
+        "status": rejection.status().as_u16(),
+        "reason": rejection.reason(),
+        "message": rejection.message(contract),
+        "body": String::from_utf8_lossy(&body),
     })
 }
 

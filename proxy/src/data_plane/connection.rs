@@ -1,16 +1,14 @@
 //! A client's connection: where it arrived, and which protocol is spoken on it.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use async_trait::async_trait;
 use http::Request;
 use hyper::body::Incoming;
 use modegate_filters::rejection::Rejection;
-use modegate_filters::route::Leg;
 use pingora_core::apps::ServerApp;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::l4::socket::SocketAddr as Address;
@@ -19,6 +17,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 
 use super::Plane;
+use super::admission::{Admission, Admitted, TELL};
 use super::drain::Drain;
 use super::exchange::Exchange;
 use super::refuse::refuse;
@@ -42,6 +41,7 @@ enum Arrival {
 pub struct DataPlane<S> {
     planes: HashMap<Arrival, Arc<Plane>>,
     drain: Drain,
+    admission: Arc<Admission>,
     stack: S,
 }
 
@@ -55,15 +55,15 @@ pub struct Connection<'c, S> {
     pub serving: Serving,
     /// The word that the process is about to stop.
     pub drain: &'c Drain,
-    /// Whether it is within `limits.connections`; its requests are refused if it is not.
-    pub admitted: bool,
+    /// Why its requests are refused, where it is one too many.
+    pub rejection: Option<Rejection>,
     stack: &'c S,
 }
 
 impl DataPlane<()> {
     /// The app, without listeners yet.
-    pub fn build(drain: Drain) -> DataPlane<impl Serve> {
-        DataPlane { planes: HashMap::new(), drain, stack: stack() }
+    pub fn build(drain: Drain, admission: Arc<Admission>) -> DataPlane<impl Serve> {
+        DataPlane { planes: HashMap::new(), drain, admission, stack: stack() }
     }
 }
 
@@ -98,26 +98,45 @@ impl<S: Serve> DataPlane<S> {
 
     async fn serve(&self, plane: &Arc<Plane>, stream: Stream) {
         let settings = plane.store.snapshot().settings.clone();
+        let admitted = self.admission.admit(peer(&stream), &settings.limits);
+        let rejection = admitted.rejection();
+        if let Admitted::No(rejection) = admitted {
+            return count(plane.metrics.rejections(plane.leg, rejection));
+        }
         let (_held, _) = Held::raise(&plane.metrics, Gauge::Connections(plane.leg), 1);
-        let open = |leg| plane.metrics.gauge(Gauge::Connections(leg)).load(Relaxed);
-        let open = Leg::ALL.into_iter().map(open).sum::<u64>();
         let connection = Connection {
             plane,
-            admitted: open <= settings.limits.connections as u64,
             settings,
             serving: Serving::default(),
             drain: &self.drain,
+            rejection,
             stack: &self.stack,
         };
-        match &plane.tls {
-            Some(tls) => connection.serve_tls(tls, stream).await,
-            None if plane.h2c => connection.serve_either(stream).await,
-            None => http1::serve(connection, stream, &[]).await,
+        match rejection {
+            None => connection.serve(stream).await,
+            Some(_) => {
+                let _ = timeout(TELL, connection.serve(stream)).await;
+            }
         }
     }
 }
 
+/// Whose connection it is; a unix socket has no address.
+fn peer(stream: &Stream) -> Option<IpAddr> {
+    let digest = stream.get_socket_digest()?;
+    Some(digest.peer_addr()?.as_inet()?.ip())
+}
+
 impl<S: Serve> Connection<'_, S> {
+    async fn serve(self, stream: Stream) {
+        let plane = self.plane;
+        match &plane.tls {
+            Some(tls) => self.serve_tls(tls, stream).await,
+            None if plane.h2c => self.serve_either(stream).await,
+            None => http1::serve(self, stream, &[]).await,
+        }
+    }
+
     /// The protocol is the one that both sides name in the handshake.
     async fn serve_tls(self, tls: &ServerTls, stream: Stream) {
         let handshake = tls.acceptor().accept(stream);
@@ -151,10 +170,10 @@ impl<S: Serve> Connection<'_, S> {
         request: Request<Incoming>,
     ) -> impl Future<Output = Answer> + Send + use<S> {
         let exchange = Exchange::begin(self.plane, self.serving.clone(), request);
-        let (stack, admitted) = (self.stack.clone(), self.admitted);
+        let (stack, rejection) = (self.stack.clone(), self.rejection);
         async move {
-            if !admitted {
-                return refuse(exchange.record, Rejection::Connections, None);
+            if let Some(rejection) = rejection {
+                return refuse(exchange.record, rejection, None);
             }
             match stack.oneshot(exchange).await {
                 Ok(answer) => answer,

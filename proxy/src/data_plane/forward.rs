@@ -238,7 +238,9 @@ fn fault(error: &hyper::Error) -> Rejection {
     while let Some(error) = cause {
         match error.downcast_ref::<super::upload::Stopped>() {
             Some(super::upload::Stopped::Client(_)) => return Rejection::BodyCut,
-            Some(super::upload::Stopped::Idle) => return Rejection::BodyTimeout,
+            Some(super::upload::Stopped::Idle | super::upload::Stopped::Slow) => {
+                return Rejection::BodyTimeout;
+            }
             None => cause = error.source(),
         }
     }

@@ -21,7 +21,7 @@ const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Serves a connection to its end; `begun` is what was read of it.
 pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream: T, begun: &[u8]) {
-    let Connection { plane, settings, serving, drain, admitted, .. } = &connection;
+    let Connection { plane, settings, serving, drain, rejection, .. } = &connection;
     let limits = &settings.limits;
     let io = ClientIo::http1(stream, serving.clone(), &settings.timeouts, begun);
     let service = service_fn(|request: Request<Incoming>| {
@@ -32,7 +32,7 @@ pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream
         .header_read_timeout(None)
         .max_headers(limits.header_fields)
         .max_header_size(limits.header_bytes)
-        .keep_alive(*admitted)
+        .keep_alive(rejection.is_none())
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     let mut http1 = std::pin::pin!(http1);

@@ -1,6 +1,6 @@
-//! How much of a request's body was read, and when last.
+//! How much of a request's body was read, and when last; whether its answer has begun.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,12 +11,18 @@ pub struct Read {
     since: Instant,
     bytes: AtomicU64,
     last: AtomicU64,
+    answered: AtomicBool,
 }
 
 impl Read {
     /// Nothing read yet.
     pub fn new() -> Read {
-        Read { since: Instant::now(), bytes: AtomicU64::new(0), last: AtomicU64::new(0) }
+        Read {
+            since: Instant::now(),
+            bytes: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+            answered: AtomicBool::new(false),
+        }
     }
 
     /// So many bytes more.
@@ -31,7 +37,17 @@ impl Read {
         self.bytes.load(Relaxed)
     }
 
-    /// When the last of them came.
+    /// The head of the answer is there.
+    pub fn answer(&self) {
+        self.answered.store(true, Relaxed);
+    }
+
+    /// Whether the head of the answer is there.
+    pub fn is_answered(&self) -> bool {
+        self.answered.load(Relaxed)
+    }
+
+    /// When the last of the bytes came.
     pub fn last(&self) -> Instant {
         self.since + Duration::from_micros(self.last.load(Relaxed))
     }

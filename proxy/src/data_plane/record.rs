@@ -166,6 +166,7 @@ impl Record {
     /// The head of the answer is there.
     pub fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
+        self.read.answer();
         self.first_byte = Some(self.started.elapsed());
     }
 

@@ -44,5 +44,6 @@ fn leaves_body_unread(rejection: Rejection) -> bool {
             | Rejection::BodyMemory
             | Rejection::InFlight
             | Rejection::Connections
+            | Rejection::ConnectionsPerAddress
     )
 }

@@ -3,6 +3,7 @@
 use http::Response;
 use tower::ServiceBuilder;
 
+use super::allow;
 use super::capability;
 use super::contract::ContractLayer;
 use super::exchange::Exchange;
@@ -47,6 +48,7 @@ pub fn stack() -> impl Serve {
     ServiceBuilder::new()
         .layer(GateLayer(capability::show))
         .layer(GateLayer(limits::admit))
+        .layer(GateLayer(allow::admit))
         .layer(ContractLayer)
         .service(Forward)
 }

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use modegate_filters::tags;
 
 use super::idle::Idle;
+use super::pace::Pace;
 use super::read::Read;
 use super::record::Record;
 use super::serving::Busy;
@@ -23,6 +24,8 @@ pub enum Stopped {
     Client(hyper::Error),
     /// The client sent nothing for `timeouts.idle`, or `timeouts.stream_idle` in a gRPC call.
     Idle,
+    /// The client sent less than `limits.upload_rate`.
+    Slow,
 }
 
 impl std::fmt::Display for Stopped {
@@ -30,6 +33,7 @@ impl std::fmt::Display for Stopped {
         match self {
             Stopped::Client(error) => write!(f, "the request's body broke off: {error}"),
             Stopped::Idle => f.write_str("the request's body stopped"),
+            Stopped::Slow => f.write_str("the request's body came too slowly"),
         }
     }
 }
@@ -59,9 +63,11 @@ impl Outgoing {
         if body.is_end_stream() {
             return Outgoing::Empty;
         }
+        let settings = &record.snapshot().settings;
         Outgoing::Stream(Upload {
             body,
             idle: Idle::new(idle),
+            pace: Pace::new(settings.limits.upload_rate, settings.timeouts.body),
             read: record.read().clone(),
             _busy: record.busy(),
         })
@@ -81,6 +87,7 @@ pub struct Whole {
 pub struct Upload {
     body: Incoming,
     idle: Idle,
+    pace: Pace,
     read: Arc<Read>,
     /// The answer may end before the body does.
     _busy: Busy,
@@ -127,14 +134,22 @@ impl Whole {
 }
 
 impl Upload {
+    /// Where both sides talk at once, as in a stream of messages each way, the body has all the
+    /// time that the answer takes.
+    fn is_slow(&mut self, cx: &mut Context<'_>) -> bool {
+        !self.read.is_answered() && self.pace.poll_over(cx, self.read.bytes())
+    }
+
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Stopped>>> {
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Pending if self.idle.poll_over(cx) => Poll::Ready(Some(Err(Stopped::Idle))),
+            Poll::Pending if self.is_slow(cx) => Poll::Ready(Some(Err(Stopped::Slow))),
             Poll::Pending => Poll::Pending,
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(Stopped::Client(error)))),
             Poll::Ready(Some(Ok(mut frame))) => {
                 self.idle.rest();
+                self.pace.rest();
                 if let Some(data) = frame.data_ref() {
                     self.read.count(data.len());
                 }

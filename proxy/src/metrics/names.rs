@@ -36,6 +36,11 @@ pub const GENERATION: Name =
 pub const INFLIGHT: Name = ("modegate_inflight", "Requests in flight");
 /// Client connections open.
 pub const CONNECTIONS: Name = ("modegate_connections", "Client connections open");
+/// How many client connections there may be.
+pub const CONNECTIONS_LIMIT: Name = (
+    "modegate_connections_limit",
+    "Client connections that may be open: limits.connections, or what the limit of open files is enough for",
+);
 /// Tunnels open after an upgrade.
 pub const TUNNELS: Name = ("modegate_tunnels", "Upgraded connections open");
 /// Bytes of request bodies held.

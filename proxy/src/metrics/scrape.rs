@@ -33,6 +33,8 @@ pub struct Sources {
     pub config: Arc<Reload>,
     /// The log's writer.
     pub log: Dropped,
+    /// What the process may have open at most, whatever the configuration says.
+    pub most_connections: usize,
 }
 
 /// The OpenMetrics text of this moment.
@@ -198,7 +200,9 @@ impl Sources {
             let overridden = i64::from(view.override_.is_some());
             overrides.encode_family(&set)?.encode_gauge(&overridden)?;
         }
-        gauge(encoder, names::GENERATION, snapshot.generation)
+        gauge(encoder, names::GENERATION, snapshot.generation)?;
+        let limit = snapshot.settings.limits.connections.min(self.most_connections);
+        gauge(encoder, names::CONNECTIONS_LIMIT, limit as u64)
     }
 
     fn encode_process(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! A client that writes the bytes it is told to and reads answers itself.
 
-use super::stream::{Address, connect};
+use super::stream::{Address, connect, connect_from};
 use super::wire::{End, Framing, Head, Piece, Wire};
 use super::within;
 
@@ -140,6 +140,12 @@ impl Client {
     /// Connects.
     pub async fn connect(address: &Address) -> Client {
         let connected = within("a connection", connect(address)).await;
+        Client(Wire::new(connected.unwrap_or_else(|error| panic!("{address}: {error}"))))
+    }
+
+    /// Connects from an address of this machine.
+    pub async fn connect_from(from: [u8; 4], address: &Address) -> Client {
+        let connected = within("a connection", connect_from(from.into(), address)).await;
         Client(Wire::new(connected.unwrap_or_else(|error| panic!("{address}: {error}"))))
     }
 

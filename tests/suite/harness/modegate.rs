@@ -22,6 +22,7 @@ pub struct Start {
     config: String,
     dir: Arc<TempDir>,
     environment: Vec<(String, String)>,
+    open_files: Option<(usize, usize)>,
     arguments: Vec<String>,
 }
 
@@ -35,12 +36,19 @@ impl Start {
     /// A process with this configuration and a directory that others use as well.
     pub fn within(config: &str, dir: Arc<TempDir>) -> Start {
         let (environment, arguments) = (Vec::new(), Vec::new());
-        Start { config: config.to_owned(), dir, environment, arguments }
+        let (config, open_files) = (config.to_owned(), None);
+        Start { config, dir, environment, open_files, arguments }
     }
 
     /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Start {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it with these soft and hard limits of open files.
+    pub fn open_files(mut self, soft: usize, hard: usize) -> Start {
+        self.open_files = Some((soft, hard));
         self
     }
 
@@ -63,7 +71,16 @@ impl Start {
             config.push_str("\n[admin]\nbind = \"127.0.0.1:0\"\ntoken_file = \"{dir}/token\"\n");
         }
         let file = self.dir.write("modegate.toml", config.replace("{dir}", &dir));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_modegate"));
+        let binary = env!("CARGO_BIN_EXE_modegate");
+        let mut command = match self.open_files {
+            None => Command::new(binary),
+            Some((soft, hard)) => {
+                // It becomes the program that it starts.
+                let mut limited = Command::new("prlimit");
+                limited.arg(format!("--nofile={soft}:{hard}")).arg(binary);
+                limited
+            }
+        };
         command.arg("run").arg("-c").arg(&file);
         if !self.arguments.iter().any(|argument| argument.starts_with("--upgrade-socket")) {
             command.arg("--upgrade-socket").arg(self.dir.path().join("upgrade.sock"));
@@ -252,6 +269,19 @@ impl Modegate {
         let pid = self.pid().to_string();
         let sent = Command::new("kill").arg(format!("-{name}")).arg(pid).status();
         assert!(sent.expect("kill runs").success(), "SIG{name} not sent");
+    }
+
+    /// Sets the limit of open files that counts now.
+    pub fn limit_open_files(&self, soft: usize) {
+        let mut command = Command::new("prlimit");
+        command.arg("--pid").arg(self.pid().to_string()).arg(format!("--nofile={soft}:"));
+        assert!(command.status().expect("prlimit runs").success(), "no limit of {soft}");
+    }
+
+    /// How many files it has open.
+    pub fn open_files(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid()));
+        open.expect("the process's files").count()
     }
 
     /// Waits for its end; gives the exit code.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 /// Where a socket is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,13 @@ pub async fn connect(address: &Address) -> io::Result<(Box<dyn Io>, Reset)> {
             Ok((Box::new(UnixStream::connect(path).await?) as Box<dyn Io>, Reset::default()))
         }
     }
+}
+
+/// Connects from an address of this machine: all of 127.0.0.0/8 is.
+pub async fn connect_from(from: IpAddr, to: &Address) -> io::Result<(Box<dyn Io>, Reset)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(from, 0))?;
+    tcp(socket.connect(to.tcp()).await?)
 }
 
 /// A TCP stream that sends what it is given at once.

@@ -1,0 +1,148 @@
+//! Floods of connections: caps for all and for one address, and what is left for the others
+//! (case 87).
+
+use std::time::Duration;
+
+use crate::harness::{Client, Modegate, Origin, Request, eventually, listener, settings};
+
+const CLIENT: [u8; 4] = [127, 0, 0, 2];
+
+async fn hundred(modegate: &Modegate) -> Vec<Client> {
+    let mut flood = Vec::new();
+    for _ in 0..100 {
+        flood.push(Client::connect(modegate.frontend()).await);
+    }
+    flood
+}
+
+/// Case 87: idle connections over the cap are closed, all but a few at once.
+#[tokio::test]
+async fn over_the_cap_few_connections_are_told_and_none_stays() {
+    let origin = Origin::echo().await;
+    let modegate = Modegate::start(&settings(&origin, "[limits]\nconnections = 2\n")).await;
+    let mut served = Vec::new();
+    for _ in 0..2 {
+        let mut client = Client::connect(modegate.frontend()).await;
+        assert_eq!(client.exchange(&Request::get("/other")).await.status, 200);
+        served.push(client);
+    }
+    let mut flood = hundred(&modegate).await;
+    flood.extend(hundred(&modegate).await);
+    // Those closed at once are counted at once, those that are told when they ask: none does.
+    let reason = [("leg", "frontend"), ("reason", "connections")];
+    eventually("the rest closed", async || {
+        let metrics = modegate.metrics().await;
+        let open = metrics.sum("modegate_connections", &[]);
+        assert!(open < 66.5, "{open} connections open");
+        (metrics.sum("modegate_rejections_total", &reason) > 0.5).then_some(())
+    })
+    .await;
+    for client in &mut flood {
+        client.closed().await;
+    }
+    modegate.counted("modegate_connections", &[], 2.0).await;
+    assert_eq!(origin.requests(), 2);
+
+    for client in &mut served {
+        assert_eq!(client.exchange(&Request::get("/other")).await.status, 200);
+    }
+    drop(served.pop());
+    modegate.counted("modegate_connections", &[], 1.0).await;
+    assert_eq!(Client::once(modegate.frontend(), Request::get("/other")).await.status, 200);
+}
+
+/// Case 87: a connection over the cap has a deadline of its own, whatever it sends.
+#[tokio::test]
+async fn over_the_cap_a_dripping_head_is_cut() {
+    let origin = Origin::echo().await;
+    let extra = "[timeouts]\nheader = \"1h\"\n[limits]\nconnections = 1\n";
+    let modegate = Modegate::start(&settings(&origin, extra)).await;
+    let mut served = Client::connect(modegate.frontend()).await;
+    assert_eq!(served.exchange(&Request::get("/other")).await.status, 200);
+    let mut dripping = Client::connect(modegate.frontend()).await;
+    dripping.write("GET /other HTTP/1.1\r\nHost: h\r\nX-A: ").await;
+    eventually("the end of a head that drips", async || {
+        (!dripping.offer(b"a", Duration::from_millis(50)).await).then_some(())
+    })
+    .await;
+    assert_eq!(served.exchange(&Request::get("/other")).await.status, 200);
+    assert_eq!(origin.requests(), 2);
+}
+
+/// Case 87: one address never takes the connections of the others.
+#[tokio::test]
+async fn one_address_leaves_connections_to_the_others() {
+    let origin = Origin::echo().await;
+    let extra = "[limits]\nconnections = 6\nconnections_per_address = 3\n";
+    let modegate = Modegate::start(&settings(&origin, extra)).await;
+    let mut held = Vec::new();
+    for address in [modegate.frontend(), modegate.bridge(), modegate.frontend()] {
+        let mut client = Client::connect(address).await;
+        assert_eq!(client.exchange(&Request::get("/other")).await.status, 200);
+        held.push(client);
+    }
+    for address in [modegate.frontend(), modegate.bridge(), modegate.runtime()] {
+        let mut fourth = Client::connect(address).await;
+        let response = fourth.exchange(&Request::get("/other")).await;
+        let refused = (503, r#"{"error":"Too many connections from this address"}"#.to_owned());
+        assert_eq!((response.status, response.text()), refused);
+        assert_eq!(response.header("retry-after"), Some("1"));
+        fourth.closed().await;
+    }
+    let reason = [("reason", "connections_per_address")];
+    modegate.counted("modegate_rejections_total", &reason, 3.0).await;
+    assert_eq!(origin.requests(), 3);
+
+    let flood = hundred(&modegate).await;
+    for _ in 0..3 {
+        let mut other = Client::connect_from(CLIENT, modegate.frontend()).await;
+        assert_eq!(other.exchange(&Request::get("/other")).await.status, 200);
+    }
+    drop((flood, held.pop()));
+    modegate.counted("modegate_connections", &[], 2.0).await;
+    assert_eq!(Client::once(modegate.frontend(), Request::get("/other")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_unix_socket_has_no_address_to_be_capped() {
+    let origin = Origin::echo().await;
+    let config = format!(
+        "[limits]\nconnections = 3\nconnections_per_address = 1\n{}",
+        listener("frontend", &origin.url()).replace("127.0.0.1:0", "unix:{dir}/front.sock")
+    );
+    let modegate = Modegate::start(&config).await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut client = Client::connect(modegate.frontend()).await;
+        assert_eq!(client.exchange(&Request::get("/other")).await.status, 200);
+        held.push(client);
+    }
+    let over = Client::once(modegate.frontend(), Request::get("/other")).await;
+    let refused = (503, r#"{"error":"Too many connections"}"#.to_owned());
+    assert_eq!((over.status, over.text()), refused);
+}
+
+/// Case 87: the admin API has connections of its own, and not too many.
+#[tokio::test]
+async fn the_admin_api_is_not_taken_by_idle_connections() {
+    let origin = Origin::echo().await;
+    let modegate = Modegate::start(&settings(&origin, "")).await;
+    let live = Request::get("/live").header("Host", "localhost").only_last("Host");
+    let mut idle = Vec::new();
+    for _ in 0..64 {
+        let mut client = Client::connect(modegate.admin()).await;
+        assert_eq!(client.exchange(&live).await.status, 200);
+        idle.push(client);
+    }
+    for _ in 0..20 {
+        Client::connect(modegate.admin()).await.closed().await;
+    }
+    assert_eq!(modegate.post("/other", "x").await.text(), "x");
+    drop(idle.pop());
+    eventually("a connection to the admin API", async || {
+        let mut client = Client::connect(modegate.admin()).await;
+        client.offer(&live.bytes(), Duration::from_millis(100)).await;
+        client.try_response_to("GET").await.filter(|response| response.status == 200)
+    })
+    .await;
+}
