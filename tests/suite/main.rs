@@ -10,6 +10,7 @@
 mod access_lines;
 mod access_log;
 mod capability;
+mod chaos;
 mod cohorts;
 mod control_admin;
 mod control_cli;
