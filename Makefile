@@ -1,13 +1,17 @@
 # The two commands: `make run` shows the whole thing on embedded origins, `make test` runs every
 # test. Both install what is missing where they may, or say in one line what to install.
 
-.PHONY: run test release bench fmt lint docs deny tools test-tools
+.PHONY: run test soak release bench fmt lint docs deny tools test-tools
 
 run: tools
 	cargo run --locked -- demo
 
 test: tools test-tools
 	cargo test --locked --workspace
+
+# The chaos of the suite for longer: SOAK_SECONDS=600 make soak.
+soak: tools
+	SOAK_SECONDS=$${SOAK_SECONDS:-60} cargo test --locked --test suite chaos:: -- --nocapture
 
 release: tools
 	cargo build --locked --release

@@ -3,6 +3,7 @@
 
 mod admin;
 mod client;
+mod fault_proxy;
 mod gone;
 mod metrics;
 mod modegate;
@@ -16,13 +17,14 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 pub use client::{Client, Request, Response, answer_framing};
+pub use fault_proxy::{Fault, FaultProxy, Tally};
 pub use gone::Gone;
 pub use modegate::{Exited, Modegate, Start, TOKEN};
 pub use origin::{Answer, Origin, Received, Step, script};
 pub use settings::{listener, settings};
-pub use stream::Address;
+pub use stream::{Address, connect, tcp};
 pub use temp_dir::TempDir;
-pub use wire::{End, Framing, Head, Piece};
+pub use wire::{End, Framing, Head, Piece, Wire};
 
 /// How long anything may take that is expected to happen.
 pub const DEADLINE: Duration = Duration::from_secs(10);

@@ -106,13 +106,16 @@ pub struct Wire {
     reset: Reset,
     /// Every byte that came.
     pub received: usize,
+    /// What the last read failed with.
+    pub failed: Option<io::ErrorKind>,
 }
 
 impl Wire {
     /// A connection.
     pub fn new((io, reset): (Box<dyn Io>, Reset)) -> Wire {
         let (reader, writer) = tokio::io::split(io);
-        Wire { reader, writer: Some(writer), buffer: Vec::new(), start: 0, reset, received: 0 }
+        let (writer, buffer) = (Some(writer), Vec::new());
+        Wire { reader, writer, buffer, start: 0, reset, received: 0, failed: None }
     }
 
     /// Ends the connection with a reset.
@@ -162,7 +165,11 @@ impl Wire {
         }
         let before = self.buffer.len();
         self.buffer.reserve(64 * 1024);
-        let read = self.reader.read_buf(&mut self.buffer).await.unwrap_or(0);
+        let read = self.reader.read_buf(&mut self.buffer).await;
+        let read = read.unwrap_or_else(|error| {
+            self.failed = Some(error.kind());
+            0
+        });
         self.received += self.buffer.len() - before;
         read > 0
     }
