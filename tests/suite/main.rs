@@ -9,6 +9,12 @@
 
 mod access_lines;
 mod access_log;
+mod attacks;
+mod attacks_headers;
+mod attacks_json;
+mod attacks_labels;
+mod attacks_routing;
+mod attacks_sizes;
 mod capability;
 mod cohorts;
 mod control_admin;
