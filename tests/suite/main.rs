@@ -10,11 +10,17 @@
 mod access_lines;
 mod access_log;
 mod attacks;
+mod attacks_admin;
+mod attacks_answers;
 mod attacks_headers;
 mod attacks_json;
 mod attacks_labels;
+mod attacks_logs;
+mod attacks_races;
+mod attacks_rooms;
 mod attacks_routing;
 mod attacks_sizes;
+mod attacks_streaming;
 mod capability;
 mod cohorts;
 mod control_admin;
