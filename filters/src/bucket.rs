@@ -248,6 +248,47 @@ mod tests {
         }
     }
 
+    /// Case 74 of the attacks: no pattern in room ids, chosen or drawn, favours a rank, and what one
+    /// salt shows of its members says nothing of another's. Pearson's test, the ids the same in every
+    /// run.
+    #[test]
+    fn ranks_are_spread_evenly_whatever_the_rooms_are_called() {
+        const ROOMS: u64 = 100_000;
+        // 99 and 3 degrees of freedom: what chance exceeds once in ten thousand draws.
+        const HUNDRED_BINS: f64 = 157.0;
+        const FOUR_BINS: f64 = 21.1;
+        let noise = |n: u64| {
+            let mixed = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed ^ (mixed >> 27)
+        };
+        let names: [fn(u64, u64) -> String; 4] = [
+            |n, _| n.to_string(),
+            |n, _| format!("room-{n:09}-aaaaaaaaaaaaaaaaaaaaaaaa"),
+            |n, noise| format!("{noise:016x}-{n:08x}"),
+            |n, _| char::from_u32(0x1000 + n as u32).map_or(format!("?{n}"), |c| format!("{c}{n}")),
+        ];
+        let even = |bins: &[u64]| -> f64 {
+            let expected = ROOMS as f64 / bins.len() as f64;
+            bins.iter().map(|count| (*count as f64 - expected).powi(2) / expected).sum()
+        };
+        for (style, name) in names.iter().enumerate() {
+            let mut ranks = [0; 100];
+            let mut pairs = [0; 4];
+            for n in 0..ROOMS {
+                let room = name(n, noise(n));
+                let [first, second] =
+                    ["fast-mode/2026-12", "fast-mode/2027-01"].map(|salt| rank(salt, &room));
+                ranks[(first / PER_PERCENT) as usize] += 1;
+                let half = |rank: u64| usize::from(rank < RANKS / 2);
+                pairs[half(first) * 2 + half(second)] += 1;
+            }
+            let (spread, apart) = (even(&ranks), even(&pairs));
+            assert!(spread < HUNDRED_BINS, "names {style}: {spread}");
+            assert!(apart < FOUR_BINS, "names {style}: {apart}");
+        }
+    }
+
     proptest! {
         #[test]
         fn growth_only_adds(key in ".{1,40}", low in 0u32..=1_000_000, more in 0u32..=1_000_000) {

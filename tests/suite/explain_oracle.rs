@@ -5,15 +5,20 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+#[allow(dead_code, reason = "the filters' oracle tests use the rest")]
+#[path = "../../filters/tests/oracle/documents.rs"]
+pub mod documents;
 #[path = "../../filters/tests/oracle/listed.rs"]
 pub mod listed;
+#[path = "../../filters/tests/oracle/names.rs"]
+pub mod names;
 #[path = "../../filters/tests/oracle/node.rs"]
 pub mod node;
 #[allow(dead_code, reason = "the filters' oracle tests use the rest")]
 #[path = "../../filters/tests/oracle/setting.rs"]
 pub mod setting;
 
-use crate::harness::TempDir;
+use crate::harness::{TempDir, listener};
 use node::Node;
 use setting::{Door, MODES, PROFILES, SALT, Setting};
 
@@ -42,7 +47,7 @@ impl<'r> Request<'r> {
 impl Explainer {
     pub fn new(setting: Setting) -> Explainer {
         let folder = TempDir::new();
-        folder.write("modegate.toml", toml(&setting));
+        folder.write("modegate.toml", toml(&setting, "http://127.0.0.1:9"));
         Explainer { setting, folder }
     }
 
@@ -84,13 +89,12 @@ impl Explainer {
     }
 }
 
-fn toml(setting: &Setting) -> String {
+/// A configuration under one setting: all legs in front of one upstream.
+pub fn toml(setting: &Setting, upstream: &str) -> String {
     let Setting { contract, runtime, kill, downgrade, percent, body_limit, .. } = setting;
     let profiles =
         PROFILES.map(|(name, mode)| format!("[profiles.{name}]\nmode = \"{mode}\"\n")).concat();
-    let listeners = ["frontend", "bridge", "runtime"].map(|leg| {
-        format!("[[listener]]\nleg = \"{leg}\"\nbind = \"127.0.0.1:0\"\nupstream = \"http://127.0.0.1:9\"\n")
-    });
+    let listeners = ["frontend", "bridge", "runtime"].map(|leg| listener(leg, upstream));
     format!(
         "[contract]\nmodes = {MODES:?}\ndowngrade = \"{downgrade}\"\nbody_limit = \"{body_limit}B\"\n{profiles}\
          [flags]\ncontract = {contract}\nruntime = {runtime}\nkill = {kill}\n\

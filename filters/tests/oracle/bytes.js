@@ -124,4 +124,26 @@ function faultOfReplacement(edits, lists, field, replacement) {
   return wrong < 0 ? null : `the edit at ${edits[wrong].start} is not of a member's value`;
 }
 
-module.exports = { faultOfRemoval, faultOfReplacement, members, objects, splice, start };
+// Whether `out` is the body without the members called `field` and without some of the commas
+// beside members: every byte else in its place.
+function isRemoval(bytes, out, lists, field) {
+  const holders = lists.filter((list) => list.some(({ name }) => name === field));
+  const gaps = holders.flat().flatMap(({ name, key, value, comma }) => [
+    ...(name === field ? [{ from: key, to: value.end }] : []),
+    ...(comma === null ? [] : [{ from: comma, to: comma + 1, may: true }]),
+  ]);
+  // Where `out` may have got to: a comma goes or stays.
+  let places = [0];
+  let kept = 0;
+  for (const { from, to, may } of [...gaps, { from: bytes.length, to: bytes.length }]) {
+    const part = bytes.subarray(kept, from);
+    places = places
+      .filter((at) => out.subarray(at, at + part.length).equals(part))
+      .map((at) => at + part.length);
+    if (may) places = [...new Set(places.flatMap((at) => (out[at] === COMMA ? [at, at + 1] : [at])))];
+    kept = to;
+  }
+  return places.includes(out.length);
+}
+
+module.exports = { faultOfRemoval, faultOfReplacement, isRemoval, members, objects, splice, start };

@@ -74,7 +74,7 @@ async function judge(question, body) {
 
   // I3, by the bytes
   const replaces = decision.action === 'downgrade' && settings.downgrade === 'replace';
-  const replacement = `{"mode":"${settings.modes[0]}"}`;
+  const replacement = replacementOf(settings);
   const fault = replaces
     ? faultOfReplacement(verdict.body_edits, lists, settings.field, replacement)
     : faultOfRemoval(verdict.body_edits, lists, settings.field);
@@ -83,21 +83,32 @@ async function judge(question, body) {
   if (out === null) return [...wrong, 'the edits overlap or leave the body'];
 
   // I1 and I3, by what both servers read
+  await reads({ out, read, route, settings, replaces }, same);
+  return wrong;
+}
+
+function replacementOf({ modes }) {
+  return `{"mode":"${modes[0]}"}`;
+}
+
+// Whether both servers read in what leaves what they read in what came, but for the member: gone,
+// or replaced in the server's last reading of it.
+async function reads({ out, read, route, settings, replaces }, same) {
+  const { field } = settings;
   const after = { E: readAsApiServer(out), U: await readAsCloudProxy(out) };
   for (const name of ['E', 'U']) {
     same(`${name} reads what leaves`, after[name].error, read[name].error);
     if (after[name].error || read[name].error) continue;
     const holder = holderOf(read[name].value, route.dialect);
-    if (replaces && Object.hasOwn(holder, settings.field)) {
-      holder[settings.field] = JSON.parse(replacement);
+    if (replaces && Object.hasOwn(holder, field)) {
+      holder[field] = JSON.parse(replacementOf(settings));
     } else {
-      delete holder[settings.field];
+      delete holder[field];
       const left = holderOf(after[name].value, route.dialect);
-      same(`${name} still sees the member`, Object.hasOwn(left, settings.field), false);
+      same(`${name} still sees the member`, Object.hasOwn(left, field), false);
     }
     same(`${name} reads the same otherwise`, deepEqual(read[name].value, after[name].value), true);
   }
-  return wrong;
 }
 
 function refusalOf(leg, encodings, body, server, { body_limit }) {
@@ -175,4 +186,4 @@ function deepEqual(one, other) {
   return true;
 }
 
-module.exports = { judge };
+module.exports = { judge, reads, refusalOf, replacementOf, tagged };

@@ -3,7 +3,9 @@
 //! mode, room and cohort are those that JavaScript reads; what cannot be read is refused).
 #![allow(clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod documents;
 mod listed;
+mod names;
 mod node;
 mod setting;
 mod sidecar;

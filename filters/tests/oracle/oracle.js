@@ -3,11 +3,13 @@
 // bytes. An answer is the length of its JSON, and the JSON.
 'use strict';
 
+const { arrived } = require('./arrived.js');
 const { judge } = require('./judge.js');
 const { pathname, roomOf, stringToUuid } = require('./servers.js');
 
 const operations = {
   version: () => process.versions.node,
+  arrived: (question, bytes) => arrived(question, bytes),
   judge: (question, bytes) => judge(question, bytes),
   pathname: ({ target }) => pathname(target),
   room: ({ segment }) => roomOf(segment),

@@ -74,6 +74,8 @@ pub enum Step {
     Send(Vec<u8>),
     /// Close the connection.
     Close,
+    /// Reset the connection.
+    Reset,
     /// Take the next request; so does a test that lets go of the steps.
     Next,
 }
@@ -422,6 +424,7 @@ async fn step(wire: &mut Wire, mut steps: mpsc::UnboundedReceiver<Step>) -> Next
                 }
             }
             Some(Step::Close) => return Next::Gone(Ending::Close),
+            Some(Step::Reset) => return Next::Gone(Ending::Reset),
             Some(Step::Next) | None => return Next::Request,
         }
     }

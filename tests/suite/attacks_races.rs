@@ -1,0 +1,135 @@
+//! Kept connections that the origin closes at every moment of the next request: a message never
+//! arrives twice, and whoever sent it is told (case 80).
+
+use std::sync::{Arc, Mutex};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::harness::{
+    Client, Modegate, RawOrigin, Request, head_end, is_whole, request_until, settings_for,
+};
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+/// For each moment, manner and body.
+const ROUNDS: usize = 25;
+
+/// When the origin lets go of a connection that has served a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    AfterTheAnswer,
+    AtTheFirstByte,
+    AfterTheHead,
+    AfterTheBody,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    Close,
+    Reset,
+}
+
+type Told = Arc<Mutex<(Moment, Manner)>>;
+/// What was read of each request that began.
+type Begun = Arc<Mutex<Vec<Vec<u8>>>>;
+
+async fn serve(mut stream: TcpStream, told: Told, begun: Begun) {
+    let mut served = 0;
+    loop {
+        let (moment, manner) = *told.lock().unwrap();
+        let early = served > 0;
+        let read = request_until(&mut stream, |bytes| match moment {
+            Moment::AtTheFirstByte if early => !bytes.is_empty(),
+            Moment::AfterTheHead if early => head_end(bytes).is_some(),
+            _ => is_whole(bytes),
+        });
+        let Some(request) = read.await else { return };
+        begun.lock().unwrap().push(request);
+        let goes = match moment {
+            Moment::AtTheFirstByte | Moment::AfterTheHead | Moment::AfterTheBody => early,
+            Moment::AfterTheAnswer | Moment::Never => false,
+        };
+        if !goes && stream.write_all(OK).await.is_err() {
+            return;
+        }
+        served += 1;
+        if goes || moment == Moment::AfterTheAnswer {
+            if manner == Manner::Reset {
+                let _ = stream.set_zero_linger();
+            }
+            return;
+        }
+    }
+}
+
+/// A request that opens a connection for the next one, or takes the last that was kept.
+async fn warm(client: &mut Client) {
+    for _ in 0..2 {
+        if client.exchange(&Request::get("/warm")).await.status == 200 {
+            return;
+        }
+    }
+    panic!("a new connection serves its first request");
+}
+
+#[tokio::test]
+async fn a_message_never_arrives_twice_whenever_its_connection_closes() {
+    let told: Told = Arc::new(Mutex::new((Moment::Never, Manner::Close)));
+    let begun = Begun::default();
+    let shared = (told.clone(), begun.clone());
+    let origin =
+        RawOrigin::start(move |stream| serve(stream, shared.0.clone(), shared.1.clone())).await;
+    let config = settings_for(&origin.url(), "[server]\nthreads = 1\n");
+    let modegate = Modegate::start(&config).await;
+    let mut client = Client::connect(modegate.frontend()).await;
+    let large = format!(r#"{{"text":"{}"}}"#, "x".repeat(300_000));
+    let mut sent = 0;
+    let moments = [
+        Moment::AfterTheAnswer,
+        Moment::AtTheFirstByte,
+        Moment::AfterTheHead,
+        Moment::AfterTheBody,
+    ];
+    for moment in moments {
+        for manner in [Manner::Close, Manner::Reset] {
+            *told.lock().unwrap() = (moment, manner);
+            for (target, body) in [("/api/chat", "{}"), ("/api/chat", &large), ("/upload", &large)]
+            {
+                for _ in 0..ROUNDS {
+                    warm(&mut client).await;
+                    let before = begun.lock().unwrap().len();
+                    sent += 1;
+                    let request =
+                        Request::post(target, body).header("X-Number", &format!("<{sent}>"));
+                    let response = client.exchange(&request).await;
+                    let case =
+                        format!("case 80: {moment:?}, {manner:?}, {target}: {}", response.status);
+                    let times = begun.lock().unwrap().len() - before;
+                    match response.status {
+                        200 => assert_eq!(times, 1, "{case}"),
+                        502 => assert!(times <= 1, "{case}: begun {times} times"),
+                        _ => panic!("{case}"),
+                    }
+                    let caught = times == 1 && response.status == 502;
+                    assert!(
+                        caught || moment == Moment::AfterTheAnswer,
+                        "{case}: begun {times} times"
+                    );
+                    if response.header("connection") == Some("close") {
+                        client = Client::connect(modegate.frontend()).await;
+                    }
+                }
+            }
+        }
+    }
+    *told.lock().unwrap() = (Moment::Never, Manner::Close);
+    warm(&mut client).await;
+    assert_eq!(client.exchange(&Request::post("/api/chat", "{}")).await.status, 200);
+    let begun = begun.lock().unwrap();
+    for number in 1..=sent {
+        let mark = format!("<{number}>").into_bytes();
+        let has = |bytes: &&Vec<u8>| bytes.windows(mark.len()).any(|window| window == mark);
+        assert!(begun.iter().filter(has).count() <= 1, "case 80: number {number} arrived twice");
+    }
+}
