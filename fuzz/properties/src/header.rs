@@ -30,9 +30,12 @@ pub fn header(data: &[u8]) {
     }
     let identity = Identity::take(&mut headers);
 
-    let left = |name: &HeaderName| !names_a_tag(name);
+    let left = |name: &HeaderName| !names_a_tag(name.as_str());
     assert!(headers.keys().all(left), "{headers:?}");
-    assert!(fields.iter().all(|(name, _)| is_tag(name) == names_a_tag(name)), "{fields:?}");
+    assert!(
+        fields.iter().all(|(name, _)| is_tag(name) == names_a_tag(name.as_str())),
+        "{fields:?}"
+    );
     let broken = identity.trace.is_none();
     for name in fields.iter().map(|(name, _)| name).filter(|name| left(name)) {
         let values: Vec<_> = headers.get_all(name).iter().collect();
@@ -65,8 +68,9 @@ fn fields(data: &[u8]) -> Vec<(HeaderName, HeaderValue)> {
     data.split(|byte| *byte == b'\n').filter_map(field).collect()
 }
 
-fn names_a_tag(name: &HeaderName) -> bool {
-    TAGS.contains(&name.as_str().replace('_', "-").as_str())
+/// Whether a name in lower case is a tag to a server that reads `_` as `-`.
+pub fn names_a_tag(name: &str) -> bool {
+    TAGS.contains(&name.replace('_', "-").as_str())
 }
 
 fn rooms(text: &str) {

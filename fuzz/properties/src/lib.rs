@@ -11,7 +11,9 @@ mod asked;
 mod config;
 mod contract;
 mod edited;
+mod exchange;
 mod header;
+mod http1;
 mod input;
 mod reference;
 mod route;
@@ -19,6 +21,7 @@ mod scan;
 
 pub use config::config;
 pub use contract::contract;
+pub use exchange::exchange;
 pub use header::header;
 pub use route::route;
 pub use scan::scan;
@@ -27,9 +30,10 @@ pub use scan::scan;
 pub type Property = fn(&[u8]);
 
 /// Every property by the name of its target and of its corpus.
-pub const PROPERTIES: [(&str, Property); 5] = [
+pub const PROPERTIES: [(&str, Property); 6] = [
     ("config", config),
     ("contract", contract),
+    ("exchange", exchange),
     ("header", header),
     ("route", route),
     ("scan", scan),
