@@ -134,8 +134,9 @@ impl Setting {
     }
 
     fn within<T>(&self, work: impl Future<Output = T>) -> T {
-        let work = self.local.run_until(timeout(DEADLINE, work));
-        self.runtime.block_on(work).expect("no connection hangs")
+        let work = async { timeout(DEADLINE, work).await };
+        let done = self.runtime.block_on(self.local.run_until(work));
+        done.expect("no connection hangs")
     }
 }
 

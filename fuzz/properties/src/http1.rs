@@ -75,10 +75,7 @@ impl<'b> Reader<'b> {
         else {
             return Err(Stop::Wrong("a request line"));
         };
-        if !is_token(method.as_bytes())
-            || target.is_empty()
-            || !target.bytes().all(|b| b.is_ascii_graphic())
-        {
+        if !is_token(method.as_bytes()) || target.is_empty() || !target.bytes().all(|b| b > b' ') {
             return Err(Stop::Wrong("a method or a target"));
         }
         let fields = self.fields()?;
@@ -148,10 +145,9 @@ impl<'b> Reader<'b> {
         }
     }
 
-    /// A line of ASCII.
+    /// A line as text.
     fn line(&mut self) -> Result<String, Stop> {
-        let line = self.raw_line()?.to_vec();
-        String::from_utf8(line).ok().filter(|line| line.is_ascii()).ok_or(Stop::Wrong("not ASCII"))
+        Ok(String::from_utf8_lossy(self.raw_line()?).into_owned())
     }
 
     /// A line without its CRLF; no control character but HT is in it.
@@ -182,9 +178,9 @@ fn is_token(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(token)
 }
 
-/// A number in its one spelling.
+/// A number; zeros before it are nothing that readers differ in.
 fn decimal(digits: &[u8]) -> Result<usize, Stop> {
-    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<usize>().ok());
-    let number = number.filter(|number| number.to_string().as_bytes() == digits);
-    number.ok_or(Stop::Wrong("a length"))
+    let plain = (1..=9).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    number.filter(|_| plain).ok_or(Stop::Wrong("a length"))
 }

@@ -3,7 +3,7 @@
 
 use http::{Method, Uri};
 use modegate_filters::room;
-use modegate_filters::route::{Leg, route as route_of};
+use modegate_filters::route::{Carries, Leg, Route, route as route_of};
 use modegate_filters::target::pathname;
 use url::Url;
 
@@ -21,13 +21,10 @@ pub fn route(data: &[u8]) {
     if let Some(url) = url_path(target) {
         assert_eq!(path, url, "{target:?}");
     }
-    assert_eq!(route_of(leg, &Method::GET, target), None);
-    let route = route_of(leg, &Method::POST, target);
-    if let Some(route) = &route {
-        assert_eq!(Some(route.name), pattern(leg, &path), "{target:?}");
-    } else {
-        assert_eq!(pattern(leg, &path), None, "{target:?}");
-    }
+    let route = message(leg, target);
+    assert_eq!(route.as_ref().map(|route| route.name), pattern(leg, &path), "{target:?}");
+    assert_eq!(route_of(leg, &Method::GET, Carries::Body, target), route, "{target:?}");
+    assert_eq!(route_of(leg, &Method::GET, Carries::Nothing, target), None);
     if let Some(id) = route.as_ref().and_then(|route| route.conversation.as_deref()) {
         assert!(path.contains(&format!("/{id}/")), "{target:?}");
         let room = room::of_conversation(id);
@@ -36,12 +33,12 @@ pub fn route(data: &[u8]) {
     // The proxy judges the path of a target that the http crate took, and sends on what follows the authority.
     if let Ok(uri) = target.parse::<Uri>() {
         let sent = uri.path_and_query().map_or("/", |sent| sent.as_str());
-        assert_eq!(
-            route_of(leg, &Method::POST, sent),
-            route_of(leg, &Method::POST, uri.path()),
-            "{target:?}"
-        );
+        assert_eq!(message(leg, sent), message(leg, uri.path()), "{target:?}");
     }
+}
+
+fn message(leg: Leg, target: &str) -> Option<Route> {
+    route_of(leg, &Method::POST, Carries::Body, target)
 }
 
 /// The path of the `url` crate, where it reads the target. Left out is where it and Node are known to differ, or

@@ -2,7 +2,7 @@
 
 use http::Method;
 use modegate_filters::dialect::Dialect;
-use modegate_filters::route::{Leg, Route, route};
+use modegate_filters::route::{Carries, Leg, Route, route};
 use modegate_filters::tags::{REQUEST_ID_LIMIT, Trace};
 
 use crate::edited::is_removed;
@@ -90,7 +90,9 @@ fn is_from(leg: Leg, sent: &Request, arrived: &Request) -> bool {
 }
 
 fn inspected(leg: Leg, request: &Request) -> Option<Route> {
-    route(leg, &Method::from_bytes(request.method.as_bytes()).ok()?, &request.target)
+    let carries = if request.body.is_empty() { Carries::Nothing } else { Carries::Body };
+    let method = Method::from_bytes(request.method.as_bytes()).expect("a method");
+    route(leg, &method, carries, &request.target)
 }
 
 fn object(body: &[u8]) -> Document {
