@@ -1,7 +1,7 @@
 # The two commands: `make run` shows the whole thing on embedded origins, `make test` runs every
 # test. Both install what is missing where they may, or say in one line what to install.
 
-.PHONY: run test soak release bench fmt lint docs deny tools test-tools
+.PHONY: run test soak release bench fuzz fmt lint docs deny tools test-tools
 
 run: tools
 	cargo run --locked -- demo
@@ -18,6 +18,11 @@ release: tools
 
 bench: tools
 	cargo bench --locked -p modegate-filters
+
+# Each target for so many seconds; only nightly builds them.
+FUZZ_SECONDS ?= 60
+fuzz: tools
+	./.ci/fuzz $(FUZZ_SECONDS)
 
 fmt:
 	cargo fmt --all --check
