@@ -33,7 +33,6 @@ enum Behind {
 #[derive(Clone, Copy)]
 pub struct Sent<'s> {
     pub door: Door,
-    pub method: &'s str,
     pub encodings: &'s [&'s str],
     pub body: &'s [u8],
     /// Whether a refusal is as good as what Node would do.
@@ -43,7 +42,7 @@ pub struct Sent<'s> {
 impl<'s> Sent<'s> {
     /// A body that was posted.
     pub fn post(door: Door, body: &'s [u8]) -> Sent<'s> {
-        Sent { door, method: "POST", encodings: &[], body, may_be_refused: false }
+        Sent { door, encodings: &[], body, may_be_refused: false }
     }
 }
 
@@ -170,7 +169,6 @@ impl Attack {
         let question = json!({
             "op": "arrived",
             "leg": leg,
-            "method": sent.method,
             "target": target,
             "encodings": sent.encodings,
             "may_be_refused": sent.may_be_refused,
@@ -178,7 +176,7 @@ impl Attack {
             "sent": sent.body.len(),
             "status": response.status,
             "headers": arrived.map(|arrived| &arrived.headers),
-            "there": arrived.map(|arrived| json!([arrived.method, arrived.target])),
+            "there": arrived.map(|arrived| &arrived.target),
         });
         let faults = node.faults(&question, &[sent.body, out].concat());
         let [came, left] = [sent.body, out]

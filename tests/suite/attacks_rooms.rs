@@ -137,6 +137,7 @@ async fn an_answer_shows_neither_cohort_nor_rank_nor_salt() {
     let document = Request::get("/.well-known/processing");
     let document = Client::once(attack.modegate.frontend(), document).await.text();
     assert!(!document.contains(SALT) && !document.contains("percent"), "case 74: {document}");
+    assert_eq!(attack.arrived().await.len(), CLIENTS, "case 74: one of each three");
     attack.control(None).await;
 }
 

@@ -9,10 +9,10 @@ const { reads, refusalOf, replacementOf, tagged } = require('./judge.js');
 const { holderOf, own, placeOf, readAsApiServer, readAsCloudProxy, routeOf } = require('./servers.js');
 
 // `sent` bytes are the body that was sent, the rest is the body that arrived; `headers` and `there`
-// (method and target) are the arrived request's, null where none arrived.
+// (its target) are the arrived request's, null where none arrived.
 async function arrived(question, bytes) {
   const {
-    leg, method, target, encodings, may_be_refused, settings, sent, status, headers, there,
+    leg, target, encodings, may_be_refused, settings, sent, status, headers, there,
   } = question;
   const wrong = [];
   const same = (what, seen, due) => {
@@ -20,11 +20,12 @@ async function arrived(question, bytes) {
   };
   const body = bytes.subarray(0, sent);
   const out = bytes.subarray(sent);
-  const route = routeOf(leg, method, target);
+  // A body is inspected whatever the method.
+  const route = routeOf(leg, 'POST', target);
   if (headers === null && may_be_refused && Math.floor(status / 100) === 4) return wrong;
   // What the origin's router makes of what arrived is what the sidecar made of what was sent.
   const inspected = headers !== null && headers['x-processing-mode'] !== undefined;
-  const routed = there === null ? null : routeOf(leg, ...there);
+  const routed = there === null ? null : routeOf(leg, 'POST', there);
   if (headers !== null) {
     same('inspected', inspected, routed !== null);
     same('conversation', routed?.conversation, route?.conversation);

@@ -60,3 +60,64 @@ fn a_verdict_that_is_wrong_is_called_wrong() {
         assert!(faults.iter().any(|fault| fault.contains(says)), "{name}: {faults:?}");
     }
 }
+
+/// An exchange that is right, and what is wrong with it in one way each.
+#[test]
+fn an_exchange_that_is_wrong_is_called_wrong() {
+    let mut node = Node::start();
+    let gone = r#"{"a":1,"a":2,"b":3}"#;
+    let mut right = json!({
+        "op": "arrived",
+        "leg": "frontend",
+        "target": "/api/conversations/1/messages",
+        "there": "/api/conversations/1/messages",
+        "encodings": [],
+        "may_be_refused": false,
+        "settings": STRIPS.json(),
+        "sent": TWO.len(),
+        "status": 200,
+        "headers": {
+            "content-length": gone.len().to_string(),
+            "x-processing-mode": "default",
+            "x-processing-requested": "fast",
+            "x-processing-cohort": "canary",
+        },
+    });
+    let room = node.ask(&json!({ "op": "room", "segment": "1" }), &[]);
+    right["headers"]["x-processing-room"] = room;
+    let faults = |node: &mut Node, question: &Value, out: &str| {
+        node.faults(question, &[TWO.as_bytes(), out.as_bytes()].concat())
+    };
+    assert_eq!(faults(&mut node, &right, gone), Vec::<String>::new());
+    type Spoil = fn(&mut Value);
+    let cases: [(&str, Spoil, &str, &str); 12] = [
+        ("nothing removed", |_| {}, TWO, "still sees the member"),
+        ("a space more", |_| {}, r#"{"a":1,"a":2, "b":3}"#, "nothing else changed"),
+        ("a duplicate less", |_| {}, r#"{"a":2,"b":3}"#, "nothing else changed"),
+        ("a number written anew", |_| {}, r#"{"a":1.0,"a":2,"b":3}"#, "nothing else changed"),
+        ("a comma more", |_| {}, r#"{"a":1,"a":2,,"b":3}"#, "reads what leaves"),
+        ("nothing arrived", |v| v["headers"] = Value::Null, "", "arrived"),
+        ("another mode", |v| v["headers"]["x-processing-mode"] = json!("fast"), gone, "mode"),
+        (
+            "two modes",
+            |v| v["headers"]["x-processing-mode"] = json!(["default", "x"]),
+            gone,
+            "mode",
+        ),
+        ("another room", |v| v["headers"]["x-processing-room"] = json!("r"), gone, "room"),
+        ("another length", |v| v["headers"]["content-length"] = json!("7"), gone, "length"),
+        ("refused", |v| v["status"] = json!(400), gone, "status"),
+        (
+            "another conversation",
+            |v| v["there"] = json!("/api/conversations/2/messages"),
+            gone,
+            "conversation",
+        ),
+    ];
+    for (name, spoil, out, says) in cases {
+        let mut question = right.clone();
+        spoil(&mut question);
+        let faults = faults(&mut node, &question, out);
+        assert!(faults.iter().any(|fault| fault.contains(says)), "{name}: {faults:?}");
+    }
+}

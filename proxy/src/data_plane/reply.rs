@@ -44,6 +44,7 @@ pub struct Reply {
 enum Source {
     Whole(Option<Bytes>),
     Upstream { body: Incoming, lease: Lease, idle: Idle },
+    Breaking(Broken),
     Ended,
 }
 
@@ -91,12 +92,19 @@ impl Reply {
         }
     }
 
-    fn cut(&mut self, broken: Broken) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        self.source = Source::Ended;
+    /// The connection drops what it has not written yet when a body fails, the head too. So it is
+    /// told at the next poll, after it was given the time to write what came before.
+    fn cut(
+        &mut self,
+        broken: Broken,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        self.source = Source::Breaking(broken);
         if let Some(record) = &mut self.record {
             record.cut();
         }
-        Poll::Ready(Some(Err(broken)))
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn sent(&mut self, data: Option<&Bytes>) {
@@ -117,6 +125,12 @@ impl Body for Reply {
         let this = self.get_mut();
         let (body, idle) = match &mut this.source {
             Source::Ended => return Poll::Ready(None),
+            Source::Breaking(_) => {
+                return match std::mem::replace(&mut this.source, Source::Ended) {
+                    Source::Breaking(broken) => Poll::Ready(Some(Err(broken))),
+                    _ => Poll::Ready(None),
+                };
+            }
             Source::Whole(bytes) => {
                 let bytes = bytes.take().filter(|bytes| !bytes.is_empty());
                 this.sent(bytes.as_ref());
@@ -126,7 +140,7 @@ impl Body for Reply {
             Source::Upstream { body, idle, .. } => (body, idle),
         };
         match Pin::new(body).poll_frame(cx) {
-            Poll::Pending if idle.poll_over(cx) => this.cut(Broken::Idle),
+            Poll::Pending if idle.poll_over(cx) => this.cut(Broken::Idle, cx),
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(mut frame))) => {
                 idle.rest();
@@ -141,7 +155,7 @@ impl Body for Reply {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => this.cut(Broken::Upstream(error)),
+            Poll::Ready(Some(Err(error))) => this.cut(Broken::Upstream(error), cx),
             Poll::Ready(None) => {
                 this.end();
                 Poll::Ready(None)
@@ -154,6 +168,7 @@ impl Body for Reply {
             Source::Ended => true,
             Source::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
             Source::Upstream { body, .. } => body.is_end_stream(),
+            Source::Breaking(_) => false,
         }
     }
 
@@ -164,6 +179,7 @@ impl Body for Reply {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Source::Upstream { body, .. } => body.size_hint(),
+            Source::Breaking(_) => SizeHint::new(),
         }
     }
 }
