@@ -38,6 +38,7 @@ mod headers;
 mod identity;
 mod limits;
 mod messages;
+mod node_origin;
 mod refusals;
 mod replay;
 mod request_ids;

@@ -9,7 +9,11 @@ pub fn listener(leg: &str, upstream: &str) -> String {
 
 /// All three legs in front of one origin, after some settings.
 pub fn settings(origin: &Origin, extra: &str) -> String {
-    let url = origin.url();
-    let legs = ["frontend", "bridge", "runtime"].map(|leg| listener(leg, &url));
+    settings_for(&origin.url(), extra)
+}
+
+/// All three legs in front of one upstream, after some settings.
+pub fn settings_for(upstream: &str, extra: &str) -> String {
+    let legs = ["frontend", "bridge", "runtime"].map(|leg| listener(leg, upstream));
     format!("{extra}\n{}", legs.concat())
 }
