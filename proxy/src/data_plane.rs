@@ -1,12 +1,13 @@
 //! How a request gets through a leg.
 //!
 //! ```text
-//! connection   hyper's HTTP/1.1 on a pingora-core stream; deadlines of head and idle
-//!      │ one Exchange a request: identity taken, tags stripped, flags read once
-//! stack        capability ──► limits ──► Contract ──► Forward        (tower services)
-//!                  │             │           │            │
-//!                  │ /.well-known│ 503, 4xx  │ 4xx        │ 502, 504
-//!                  ▼             ▼           ▼            ▼
+//! connection   hyper's HTTP/1.1 on a pingora-core stream; deadlines of head and idle; what could
+//!      │       be read in two ways never gets as far as hyper
+//!      │ one Exchange a request: head judged, identity taken, tags stripped, flags read once
+//! stack        head ──► capability ──► limits ──► Contract ──► Forward   (tower services)
+//!               │           │             │           │            │
+//!               │ 4xx       │ /.well-known│ 503, 417  │ 4xx        │ 502, 504
+//!               ▼           ▼             ▼           ▼            ▼
 //! reply        an answer with the request's Record in it; dropping it, at the end of the answer
 //!              or wherever the request stopped, counts it and writes its access line
 //! ```
@@ -18,11 +19,14 @@ mod contract;
 mod drain;
 mod exchange;
 mod forward;
+mod framed;
 mod gate;
+mod head;
 mod held_body;
 mod hop;
 mod idle;
 mod limits;
+mod linger;
 mod origin;
 mod pool;
 mod read;

@@ -1,10 +1,11 @@
-//! A client's connection with deadlines that hyper does not keep: its idle time apart from the
-//! time that a head may take, and an end to writes that the client does not take.
+//! A client's connection with what hyper does not keep: deadlines for its idle time apart from the
+//! time that a head may take, an end to writes that the client does not take, a strict reading of
+//! where requests begin and end, and a close that does not lose the last answer.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use modegate_config::Timeouts;
@@ -12,7 +13,9 @@ use pingora_core::protocols::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::framed::Framed;
 use super::idle::Idle;
+use super::linger::Linger;
 use super::serving::Serving;
 
 /// A client's connection. Reads end when a head does not come, or not in time; writes end when
@@ -28,6 +31,10 @@ pub struct ClientIo {
     deadline: Option<Pin<Box<Sleep>>>,
     write: Write,
     stall: Idle,
+    framed: Option<Framed>,
+    /// Whether something was written after the last read.
+    answered: bool,
+    linger: Option<Linger>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,7 +62,13 @@ enum Write {
 impl ClientIo {
     /// A connection that has `timeouts.header` for each request's head, from its first byte on
     /// (from the accept on for the first), and `timeouts.keep_alive` for that first byte to come.
-    pub fn new(stream: Stream, serving: Serving, timeouts: &Timeouts) -> ClientIo {
+    /// HTTP/1 is read through `framed`; what is not HTTP/1 has none.
+    pub fn new(
+        stream: Stream,
+        serving: Serving,
+        timeouts: &Timeouts,
+        framed: Option<Framed>,
+    ) -> ClientIo {
         ClientIo {
             stream,
             serving,
@@ -66,6 +79,9 @@ impl ClientIo {
             deadline: None,
             write: Write::Taken,
             stall: Idle::new(Some(timeouts.idle)),
+            framed,
+            answered: false,
+            linger: None,
         }
     }
 
@@ -117,6 +133,7 @@ impl ClientIo {
         polled: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if polled.is_ready() {
+            self.answered = true;
             self.stall.rest();
             if std::mem::replace(&mut self.write, Write::Taken) == Write::Stalled {
                 // The deadline of the next head was held back; it is set at the next read.
@@ -140,6 +157,10 @@ impl AsyncRead for ClientIo {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.follow();
+        if let Some(read) = this.framed.as_mut().and_then(|framed| framed.behind_fault(buf)) {
+            return Poll::Ready(read);
+        }
+        let before = buf.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
             Poll::Pending if this.poll_overdue(cx) => {
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -148,6 +169,15 @@ impl AsyncRead for ClientIo {
             read => {
                 if let Waiting::Next(_) = this.waiting {
                     this.waiting = Waiting::Head(Deadline::Unset);
+                }
+                this.answered = false;
+                if let Some(framed) = &mut this.framed {
+                    framed.judge(buf, before);
+                    if buf.filled().len() == before
+                        && let Some(read) = framed.behind_fault(buf)
+                    {
+                        return Poll::Ready(read);
+                    }
                 }
                 read
             }
@@ -172,8 +202,18 @@ impl AsyncWrite for ClientIo {
         this.written(cx, polled)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.linger.is_none() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+        }
+        if this.serving.is_tunnel() {
+            // The other direction goes on.
+            return Poll::Ready(Ok(()));
+        }
+        let owed = this.framed.as_ref().is_some_and(|framed| framed.owes(this.answered));
+        let linger = this.linger.get_or_insert_default();
+        linger.poll(cx, &mut this.stream, owed).map(Ok)
     }
 
     fn poll_write_vectored(

@@ -9,7 +9,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::Request;
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,9 +27,10 @@ use super::Plane;
 use super::client_io::ClientIo;
 use super::drain::Drain;
 use super::exchange::Exchange;
+use super::framed::Framed;
 use super::refuse::refuse;
 use super::serving::Serving;
-use super::stack::{Serve, stack};
+use super::stack::{Answer, Serve, stack};
 use crate::metrics::{Gauge, Held, count};
 
 /// How long a connection that has not asked yet is waited for when the drain starts.
@@ -94,8 +96,9 @@ impl<S: Serve> DataPlane<S> {
         let admitted = Leg::ALL.into_iter().map(open).sum::<u64>() <= limits.connections as u64;
 
         let serving = Serving::default();
-        let io = ClientIo::new(stream, serving.clone(), timeouts);
+        let io = ClientIo::new(stream, serving.clone(), timeouts, Some(Framed::new()));
         let service = service_fn(|request: Request<Incoming>| {
+            let upgrade = request.headers().contains_key(UPGRADE);
             let exchange = Exchange::begin(plane, serving.clone(), request);
             let stack = self.stack.clone();
             async move {
@@ -106,7 +109,11 @@ impl<S: Serve> DataPlane<S> {
                         None,
                     ));
                 }
-                stack.oneshot(exchange).await
+                let mut answer = stack.oneshot(exchange).await?;
+                if upgrade {
+                    end_unless_upgraded(&mut answer);
+                }
+                Ok(answer)
             }
         });
         let connection = http1::Builder::new()
@@ -141,6 +148,13 @@ impl<S: Serve> DataPlane<S> {
             count_bad_head(plane, &error);
             tracing::debug!(leg = plane.leg.word(), %error, "connection ended");
         }
+    }
+}
+
+/// What follows a request for an upgrade was not judged, and so is never read as a request.
+fn end_unless_upgraded(answer: &mut Answer) {
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
 

@@ -9,8 +9,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
 use http::{HeaderMap, Request, Response, StatusCode, Version};
+use http_body::Body;
 use hyper::body::Incoming;
 use modegate_filters::rejection::Rejection;
 use modegate_filters::tags;
@@ -18,6 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tower::Service;
 
 use super::exchange::{Exchange, Payload};
+use super::framed::broken;
 use super::hop;
 use super::origin::Origin;
 use super::pool::{Keep, Lease};
@@ -62,7 +64,8 @@ async fn forward(mut exchange: Exchange) -> Answer {
             Outgoing::stream(body, idle, &record)
         }
     };
-    let head = exchange.head;
+    let mut head = exchange.head;
+    respell_length(&mut head.headers, &body);
     let mut request = Request::new(body);
     *request.method_mut() = head.method;
     *request.uri_mut() = head.uri;
@@ -71,6 +74,10 @@ async fn forward(mut exchange: Exchange) -> Answer {
     let mut way = Way { origin, address, plane: &exchange.plane, settings: &snapshot.settings };
     match way.send(request, first_byte, &record).await {
         Err(rejection) => refuse(record, rejection, id.as_deref()),
+        // The lease goes with it: what follows on that connection is nobody's answer.
+        Ok((answer, _)) if !hop::says_one_length(answer.headers()) => {
+            refuse(record, Rejection::Unreachable, id.as_deref())
+        }
         Ok((answer, lease)) => {
             let timeouts = &snapshot.settings.timeouts;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -110,6 +117,15 @@ fn dress(exchange: &mut Exchange, origin: &Origin) -> bool {
     true
 }
 
+/// Zeros before a length mean octal to some.
+fn respell_length(headers: &mut HeaderMap, body: &Outgoing) {
+    let spelled =
+        headers.get_mut(CONTENT_LENGTH).filter(|value| value.as_bytes().starts_with(b"0"));
+    if let (Some(value), Some(length)) = (spelled, body.size_hint().exact()) {
+        *value = HeaderValue::from(length);
+    }
+}
+
 /// The upstream's answer for the client: without what belongs to its connection and without its
 /// tags, with ours.
 fn give_back(
@@ -120,6 +136,9 @@ fn give_back(
     let (mut head, incoming) = answer.into_parts();
     record.answered(head.status);
     hop::strip(&mut head.headers);
+    if head.status == StatusCode::NO_CONTENT {
+        head.headers.remove(CONTENT_LENGTH);
+    }
     dress_answer(&mut head.headers, &record);
     head.version = Version::HTTP_11;
     Response::from_parts(head, body(incoming, record))
@@ -232,12 +251,12 @@ async fn within<F: Future>(limit: Duration, record: &Record, sending: F) -> Opti
     }
 }
 
-/// Whose fault a failed exchange was: a body that broke off is the client's.
+/// Whose fault a failed exchange was: a body that broke off, or was none, is the client's.
 fn fault(error: &hyper::Error) -> Rejection {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
         match error.downcast_ref::<super::upload::Stopped>() {
-            Some(super::upload::Stopped::Client(_)) => return Rejection::BodyCut,
+            Some(super::upload::Stopped::Client(error)) => return broken(error),
             Some(super::upload::Stopped::Idle) => return Rejection::BodyTimeout,
             None => cause = error.source(),
         }
