@@ -69,7 +69,7 @@ pub(crate) fn read(root: &mut Section<'_, '_>, contract: &Contract) -> Limits {
         in_flight: section.take("in_flight", DEFAULT_IN_FLIGHT, integer(1..=COUNT_LIMIT)),
         body_memory: section.take("body_memory", DEFAULT_BODY_MEMORY, size(KIB..=1024 * GIB)),
         header_bytes: section.take("header_bytes", DEFAULT_HEADER_BYTES, size(8 * KIB..=MIB)),
-        header_fields: section.take("header_fields", DEFAULT_HEADER_FIELDS, integer(10..=900)),
+        header_fields: section.take("header_fields", DEFAULT_HEADER_FIELDS, integer(10..=100)),
         pool_connections: section.take(
             "pool_connections",
             DEFAULT_POOL_CONNECTIONS,

@@ -9,6 +9,8 @@ pub mod contract;
 pub mod decide;
 pub mod dialect;
 pub mod edit;
+pub mod framing;
+pub mod head;
 pub mod inspect;
 pub mod rejection;
 pub mod room;

@@ -26,15 +26,18 @@ pub enum Rejection {
     BodyTimeout,
     /// The client ended the body before its end.
     BodyCut,
+    /// A chunk or a trailer that is none, or could be read in two ways.
+    BadChunks,
     /// An expectation other than `100-continue`.
     Expectation,
-    /// A head that is no HTTP/1.1; answered by the HTTP library, in no dialect's shape.
+    /// A head that is no HTTP, or could be read in two ways. What the HTTP library finds it answers
+    /// itself, in no dialect's shape.
     BadHead,
-    /// A head over `limits.header_bytes` or `limits.header_fields`; answered likewise.
+    /// A head over `limits.header_bytes` or `limits.header_fields`; likewise.
     HeadTooLarge,
     /// No TLS was agreed on, or not in time; there is nobody to answer.
     Handshake,
-    /// CONNECT: where requests go is not the client's to say.
+    /// CONNECT, TRACE, or what is no method's name.
     Method,
     /// A call that the runtime leg does not serve.
     NotAllowed,
@@ -46,7 +49,7 @@ pub enum Rejection {
     InFlight,
     /// Over `limits.body_memory`.
     BodyMemory,
-    /// The upstream took no connection, or ended it before it answered.
+    /// The upstream took no connection, ended it before it answered, or answered with two lengths.
     Unreachable,
     /// The upstream did not answer within `timeouts.connect` or `timeouts.first_byte`.
     UpstreamTimeout,
@@ -54,7 +57,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// Every refusal, for the metrics' labels.
-    pub const ALL: [Rejection; 23] = [
+    pub const ALL: [Rejection; 24] = [
         Rejection::NotJson,
         Rejection::NotAnObject,
         Rejection::NotARequest,
@@ -66,6 +69,7 @@ impl Rejection {
         Rejection::TooLarge,
         Rejection::BodyTimeout,
         Rejection::BodyCut,
+        Rejection::BadChunks,
         Rejection::Expectation,
         Rejection::BadHead,
         Rejection::HeadTooLarge,
@@ -88,6 +92,7 @@ impl Rejection {
             | Rejection::NotARequest
             | Rejection::Contract(_)
             | Rejection::BodyCut
+            | Rejection::BadChunks
             | Rejection::BadHead
             | Rejection::Handshake => StatusCode::BAD_REQUEST,
             Rejection::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -120,6 +125,7 @@ impl Rejection {
             Rejection::TooLarge => "too_large",
             Rejection::BodyTimeout => "body_timeout",
             Rejection::BodyCut => "body_cut",
+            Rejection::BadChunks => "bad_chunks",
             Rejection::Expectation => "expectation",
             Rejection::BadHead => "bad_head",
             Rejection::HeadTooLarge => "head_too_large",
@@ -160,11 +166,12 @@ impl Rejection {
             }
             Rejection::BodyTimeout => "Request body did not arrive in time".to_owned(),
             Rejection::BodyCut => "Request body ended before its end".to_owned(),
+            Rejection::BadChunks => "Request body is not well chunked".to_owned(),
             Rejection::Expectation => "Expect must be 100-continue".to_owned(),
             Rejection::BadHead => "Bad request head".to_owned(),
             Rejection::HeadTooLarge => "Request head too large".to_owned(),
             Rejection::Handshake => "No TLS was agreed on".to_owned(),
-            Rejection::Method => "CONNECT is not served".to_owned(),
+            Rejection::Method => "Method is not served".to_owned(),
             Rejection::NotAllowed => "Not Found".to_owned(),
             Rejection::Connections => "Too many connections".to_owned(),
             Rejection::ConnectionsPerAddress => "Too many connections from this address".to_owned(),
@@ -211,7 +218,7 @@ impl Rejection {
     /// The error code of JSON-RPC 2.0, section 5.1.
     fn code(self) -> i32 {
         match self {
-            Rejection::NotJson | Rejection::BodyCut => -32700,
+            Rejection::NotJson | Rejection::BodyCut | Rejection::BadChunks => -32700,
             Rejection::NotAnObject | Rejection::NotARequest => -32600,
             Rejection::Contract(_) => -32602,
             _ => -32000,

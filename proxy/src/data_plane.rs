@@ -3,12 +3,13 @@
 //! ```text
 //! admission    so many connections in all, so many of one address; the others are told, or closed
 //!      │
-//! connection   a pingora-core stream, TLS on it, HTTP/1.1 or HTTP/2 by hyper; deadlines, bounds
-//!      │ one Exchange a request: identity taken, tags stripped, flags read once
-//! stack        capability ──► limits ──► allow ──► Contract ──► Forward        (tower services)
-//!                  │             │         │         │            │
-//!                  │ /.well-known│ 503, 4xx│ 404     │ 4xx        │ 502, 504
-//!                  ▼             ▼         ▼         ▼            ▼
+//! connection   a pingora-core stream, TLS on it, HTTP/1.1 or HTTP/2 by hyper; deadlines, bounds;
+//!      │       what could be read in two ways never gets as far as hyper
+//!      │ one Exchange a request: head judged, identity taken, tags stripped, flags read once
+//! stack        head ──► capability ──► limits ──► allow ──► Contract ──► Forward   (tower services)
+//!               │           │             │         │         │            │
+//!               │ 4xx       │ /.well-known│ 503, 417│ 404     │ 4xx        │ 502, 504
+//!               ▼           ▼             ▼         ▼         ▼            ▼
 //! reply        an answer with the request's Record in it; dropping it, at the end of the answer
 //!              or wherever the request stopped, counts it and writes its access line
 //! ```
@@ -24,13 +25,16 @@ mod contract;
 mod drain;
 mod exchange;
 mod forward;
+mod framed;
 mod gate;
+mod head;
 mod held_body;
 mod hop;
 mod http1;
 mod http2;
 mod idle;
 mod limits;
+mod linger;
 mod origin;
 mod pace;
 mod pool;

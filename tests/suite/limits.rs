@@ -172,7 +172,7 @@ async fn heads_of_answers() {
         Answer::status("200 OK", &fields, "{}")
     })
     .await;
-    let cases = [(20, 15, 200), (20, 25, 502), (200, 150, 200), (200, 250, 502)];
+    let cases = [(20, 15, 200), (20, 25, 502), (100, 90, 200), (100, 110, 502)];
     for (limit, fields, status) in cases {
         let extra = format!("[limits]\nheader_fields = {limit}\n");
         let modegate = Modegate::start(&settings(&origin, &extra)).await;

@@ -133,7 +133,7 @@ async fn an_upgrade_is_no_way_around_the_contract() {
 }
 
 #[tokio::test]
-async fn a_refused_upgrade_is_an_answer_like_any_other() {
+async fn a_refused_upgrade_is_an_answer_and_the_connections_end() {
     let origin = Origin::start(|request| match request.target() {
         "/400" => Answer::status("400 Bad Request", "", "no"),
         "/401" => Answer::status("401 Unauthorized", "Connection: close\r\n", "no"),
@@ -146,7 +146,9 @@ async fn a_refused_upgrade_is_an_answer_like_any_other() {
         let response = client.exchange(&upgrade(target)).await;
         assert_eq!((response.status, response.text().as_str()), (status, "no"));
         assert_eq!(response.end, End::Clean);
-        let next = client.exchange(&Request::get("/next")).await;
+        assert_eq!(response.header("connection"), Some("close"));
+        client.closed().await;
+        let next = Client::once(modegate.frontend(), Request::get("/next")).await;
         assert_eq!((next.status, next.text().as_str()), (200, "no"), "after {target}");
     }
 }

@@ -1,10 +1,11 @@
-//! A client's connection with deadlines that hyper does not keep: its idle time apart from the
-//! time that a head may take, and an end to writes that the client does not take.
+//! A client's connection with what hyper does not keep: deadlines for its idle time apart from the
+//! time that a head may take, an end to writes that the client does not take, a strict reading of
+//! where requests begin and end, and a close that does not lose the last answer.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -12,7 +13,9 @@ use modegate_config::Timeouts;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::framed::Framed;
 use super::idle::Idle;
+use super::linger::Linger;
 use super::serving::Serving;
 
 /// What a client's connection runs over.
@@ -35,11 +38,14 @@ pub struct ClientIo<T> {
     deadline: Option<Pin<Box<Sleep>>>,
     write: Write,
     stall: Idle,
+    /// Whether something was written after the last read.
+    answered: bool,
+    linger: Option<Linger>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Protocol {
-    Http1,
+    /// Read strictly.
+    Http1(Framed),
     Http2,
 }
 
@@ -70,7 +76,7 @@ impl<T: Transport> ClientIo<T> {
     /// (from the accept on for the first), and `timeouts.keep_alive` for that first byte to come.
     /// `begun` is what was read of it already.
     pub fn http1(stream: T, serving: Serving, timeouts: &Timeouts, begun: &[u8]) -> ClientIo<T> {
-        ClientIo::new(Protocol::Http1, stream, serving, timeouts, begun)
+        ClientIo::new(Protocol::Http1(Framed::new()), stream, serving, timeouts, begun)
     }
 
     /// A connection that has `timeouts.header` until its first request. Later ones begin among
@@ -98,13 +104,15 @@ impl<T: Transport> ClientIo<T> {
             deadline: None,
             write: Write::Taken,
             stall: Idle::new(Some(timeouts.idle)),
+            answered: false,
+            linger: None,
         }
     }
 
     /// Follows the requests: what is waited for changes as they begin and end.
     fn follow(&mut self) {
         match self.serving.idle_since() {
-            Some(1..) if self.protocol == Protocol::Http2 => self.waiting = Waiting::Not,
+            Some(1..) if matches!(self.protocol, Protocol::Http2) => self.waiting = Waiting::Not,
             None => self.waiting = Waiting::Not,
             Some(ended) if self.waiting == Waiting::Not || ended != self.after => {
                 self.after = ended;
@@ -143,6 +151,15 @@ impl<T: Transport> ClientIo<T> {
         self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready())
     }
 
+    fn poll_stream(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.begun.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let length = self.begun.len().min(buf.remaining());
+        buf.put_slice(&self.begun.copy_to_bytes(length));
+        Poll::Ready(Ok(()))
+    }
+
     /// Watches what became of a write.
     fn written<R>(
         &mut self,
@@ -150,6 +167,7 @@ impl<T: Transport> ClientIo<T> {
         polled: Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
         if polled.is_ready() {
+            self.answered = true;
             self.stall.rest();
             if std::mem::replace(&mut self.write, Write::Taken) == Write::Stalled {
                 // The deadline of the next head was held back; it is set at the next read.
@@ -173,18 +191,19 @@ impl<T: Transport> AsyncRead for ClientIo<T> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.follow();
-        if !this.begun.is_empty() {
-            let length = this.begun.len().min(buf.remaining());
-            buf.put_slice(&this.begun.copy_to_bytes(length));
-            return Poll::Ready(Ok(()));
+        if let Protocol::Http1(framed) = &mut this.protocol {
+            if let Some(read) = framed.behind_fault(buf) {
+                return Poll::Ready(read);
+            }
+            if this.waiting == Waiting::Not {
+                // hyper asks for no other read when the request ends, as one is registered already:
+                // it is woken to ask, so that the wait for the next head has its deadline.
+                this.serving.wake_at_end(cx);
+                this.follow();
+            }
         }
-        if this.waiting == Waiting::Not && this.protocol == Protocol::Http1 {
-            // hyper asks for no other read when the request ends, as one is registered already:
-            // it is woken to ask, so that the wait for the next head has its deadline.
-            this.serving.wake_at_end(cx);
-            this.follow();
-        }
-        match Pin::new(&mut this.stream).poll_read(cx, buf) {
+        let before = buf.filled().len();
+        match this.poll_stream(cx, buf) {
             Poll::Pending if this.poll_overdue(cx) => {
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
@@ -192,6 +211,15 @@ impl<T: Transport> AsyncRead for ClientIo<T> {
             read => {
                 if let Waiting::Next(_) = this.waiting {
                     this.waiting = Waiting::Head(Deadline::Unset);
+                }
+                this.answered = false;
+                if let Protocol::Http1(framed) = &mut this.protocol {
+                    framed.judge(buf, before);
+                    if buf.filled().len() == before
+                        && let Some(read) = framed.behind_fault(buf)
+                    {
+                        return Poll::Ready(read);
+                    }
                 }
                 read
             }
@@ -216,8 +244,21 @@ impl<T: Transport> AsyncWrite for ClientIo<T> {
         this.written(cx, polled)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.linger.is_none() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+        }
+        if this.serving.is_tunnel() {
+            // The other direction goes on.
+            return Poll::Ready(Ok(()));
+        }
+        let owed = match &this.protocol {
+            Protocol::Http1(framed) => framed.owes(this.answered),
+            Protocol::Http2 => false,
+        };
+        let linger = this.linger.get_or_insert_default();
+        linger.poll(cx, &mut this.stream, owed).map(Ok)
     }
 
     fn poll_write_vectored(

@@ -7,7 +7,9 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Uri, request};
 use http_body::Body;
 use hyper::body::Incoming;
+use modegate_filters::head;
 use modegate_filters::inspect::Verdict;
+use modegate_filters::rejection::Rejection;
 use modegate_filters::route::{Carries, Route, route};
 use modegate_filters::tags::{Identity, Trace};
 
@@ -24,6 +26,8 @@ pub struct Exchange {
     pub plane: Arc<Plane>,
     /// The flags and settings that it sees.
     pub snapshot: Arc<Snapshot>,
+    /// What is wrong with the head as it came.
+    pub judged: Result<(), Rejection>,
     /// The request's head, its target in origin form.
     pub head: request::Parts,
     /// The request's body, as it came or as it leaves.
@@ -50,10 +54,13 @@ pub enum Payload {
 }
 
 impl Exchange {
-    /// Takes a request in: reads the flags once, takes its identity, removes every tag.
+    /// Takes a request in: reads the flags once, judges its head, takes its identity, removes every
+    /// tag.
     pub fn begin(plane: &Arc<Plane>, serving: Serving, request: Request<Incoming>) -> Exchange {
         let (mut head, body) = request.into_parts();
         let snapshot = plane.store.snapshot();
+        let fields = snapshot.settings.limits.header_fields;
+        let judged = head::judge(head.version, &head.method, &head.uri, &head.headers, fields);
         let identity = Identity::take(&mut head.headers);
         let request_id = identity.request_id.unwrap_or_else(new_request_id);
         let trace = identity.trace.unwrap_or_else(|| Trace::new(fastrand::u128(..)));
@@ -71,6 +78,7 @@ impl Exchange {
         Exchange {
             plane: plane.clone(),
             snapshot,
+            judged,
             head,
             body: Payload::Unread(body),
             record,

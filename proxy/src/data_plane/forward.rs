@@ -9,8 +9,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode, Version};
+use http_body::Body;
 use hyper::body::Incoming;
 use modegate_filters::rejection::Rejection;
 use modegate_filters::tags;
@@ -19,6 +20,7 @@ use tower::Service;
 
 use super::attire::Attire;
 use super::exchange::{Exchange, Payload};
+use super::framed::broken;
 use super::hop;
 use super::origin::Origin;
 use super::pool::{Keep, Lease, Protocol};
@@ -67,7 +69,8 @@ async fn forward(mut exchange: Exchange) -> Answer {
             Outgoing::stream(body, idle, &record)
         }
     };
-    let head = exchange.head;
+    let mut head = exchange.head;
+    respell_length(&mut head.headers, &body);
     let mut request = Request::new(body);
     *request.method_mut() = head.method;
     *request.uri_mut() = head.uri;
@@ -77,6 +80,10 @@ async fn forward(mut exchange: Exchange) -> Answer {
     let mut way = Way { origin, address, plane, settings: &snapshot.settings, attire: &attire };
     match way.send(request, first_byte, &record).await {
         Err(rejection) => refuse(record, rejection, id.as_deref()),
+        // The lease goes with it: what follows on that connection is nobody's answer.
+        Ok((answer, _)) if !hop::says_one_length(answer.headers()) => {
+            refuse(record, Rejection::Unreachable, id.as_deref())
+        }
         Ok((answer, lease)) => {
             let timeouts = &snapshot.settings.timeouts;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -97,6 +104,15 @@ async fn forward(mut exchange: Exchange) -> Answer {
     }
 }
 
+/// Zeros before a length mean octal to some.
+fn respell_length(headers: &mut HeaderMap, body: &Outgoing) {
+    let spelled =
+        headers.get_mut(CONTENT_LENGTH).filter(|value| value.as_bytes().starts_with(b"0"));
+    if let (Some(value), Some(length)) = (spelled, body.size_hint().exact()) {
+        *value = HeaderValue::from(length);
+    }
+}
+
 /// The upstream's answer for the client: without what belongs to its connection and without its
 /// tags, with ours.
 fn give_back(
@@ -107,6 +123,9 @@ fn give_back(
     let (mut head, incoming) = answer.into_parts();
     record.answered(head.status);
     hop::strip(&mut head.headers);
+    if head.status == StatusCode::NO_CONTENT {
+        head.headers.remove(CONTENT_LENGTH);
+    }
     dress_answer(&mut head.headers, &record);
     head.version = Version::HTTP_11;
     Response::from_parts(head, body(incoming, record))
@@ -232,12 +251,12 @@ async fn within<F: Future>(limit: Duration, record: &Record, sending: F) -> Opti
     }
 }
 
-/// Whose fault a failed exchange was: a body that broke off is the client's.
+/// Whose fault a failed exchange was: a body that broke off, or was none, is the client's.
 fn fault(error: &hyper::Error) -> Rejection {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
         match error.downcast_ref::<super::upload::Stopped>() {
-            Some(super::upload::Stopped::Client(_)) => return Rejection::BodyCut,
+            Some(super::upload::Stopped::Client(error)) => return broken(error),
             Some(super::upload::Stopped::Idle | super::upload::Stopped::Slow) => {
                 return Rejection::BodyTimeout;
             }

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use modegate_filters::rejection::Rejection;
 use tokio::time::timeout;
 
+use super::framed::broken;
 use super::record::Record;
 use crate::flags::Settings;
 use crate::metrics::{Gauge, Held, Metrics};
@@ -28,7 +29,7 @@ pub struct HeldBody {
 /// Reads a body to its end.
 ///
 /// # Errors
-/// Over `contract.body_limit`, `limits.body_memory` or `timeouts.body`, or when the client fails.
+/// Over `contract.body_limit`, `limits.body_memory` or `timeouts.body`, or when the client fails or sends what is no body.
 pub async fn hold(
     body: Incoming,
     settings: &Settings,
@@ -53,7 +54,7 @@ async fn collect(
     let mut tail = BytesMut::new();
     let mut length = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Rejection::BodyCut)?;
+        let frame = frame.map_err(|error| broken(&error))?;
         // Trailers of an inspected body end here: it leaves with a Content-Length.
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();

@@ -9,6 +9,23 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
+/// Whether an answer's length is said at most once and in one way.
+pub fn says_one_length(headers: &HeaderMap) -> bool {
+    let once = |name: HeaderName, valid: fn(&[u8]) -> bool| {
+        let mut values = headers.get_all(name).iter();
+        let first = values.next();
+        let good = first.is_none_or(|value| valid(value.as_bytes())) && values.next().is_none();
+        good.then_some(first.is_some())
+    };
+    let length =
+        once(CONTENT_LENGTH, |value| value.len() < 20 && value.iter().all(u8::is_ascii_digit));
+    let coding = once(TRANSFER_ENCODING, |value| value.eq_ignore_ascii_case(b"chunked"));
+    match (length, coding) {
+        (Some(length), Some(coding)) => !(length && coding),
+        _ => false,
+    }
+}
+
 /// Removes them, and what `Connection` nominates; gives the protocol that an upgrade asks for.
 pub fn strip(headers: &mut HeaderMap) -> Option<HeaderValue> {
     let upgrade = upgrade(headers);
@@ -87,6 +104,27 @@ mod tests {
         let mut left: Vec<_> = map.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["x-api-key", "x-three"]);
+    }
+
+    #[test]
+    fn lengths_of_answers() {
+        type Case<'c> = (&'c [(&'static str, &'static str)], bool);
+        let cases: [Case<'_>; 11] = [
+            (&[], true),
+            (&[("content-length", "5")], true),
+            (&[("transfer-encoding", "Chunked")], true),
+            (&[("content-length", "5"), ("content-length", "5")], false),
+            (&[("content-length", "5, 5")], false),
+            (&[("content-length", "+5")], false),
+            (&[("content-length", "99999999999999999999")], false),
+            (&[("content-length", "5"), ("transfer-encoding", "chunked")], false),
+            (&[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")], false),
+            (&[("transfer-encoding", "gzip, chunked")], false),
+            (&[("transfer-encoding", "identity")], false),
+        ];
+        for (pairs, expected) in cases {
+            assert_eq!(says_one_length(&headers(pairs)), expected, "{pairs:?}");
+        }
     }
 
     #[test]

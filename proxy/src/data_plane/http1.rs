@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use http::Request;
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -13,7 +14,7 @@ use modegate_filters::rejection::Rejection;
 use super::Plane;
 use super::client_io::{ClientIo, Transport};
 use super::connection::Connection;
-use super::stack::Serve;
+use super::stack::{Answer, Serve};
 use crate::metrics::count;
 
 /// How long a connection that has not asked yet is waited for when the drain starts.
@@ -25,8 +26,15 @@ pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream
     let limits = &settings.limits;
     let io = ClientIo::http1(stream, serving.clone(), &settings.timeouts, begun);
     let service = service_fn(|request: Request<Incoming>| {
+        let upgrade = request.headers().contains_key(UPGRADE);
         let answer = connection.answer(request);
-        async move { Ok::<_, Infallible>(answer.await) }
+        async move {
+            let mut answer = answer.await;
+            if upgrade {
+                end_unless_upgraded(&mut answer);
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let http1 = http1::Builder::new()
         .header_read_timeout(None)
@@ -59,6 +67,13 @@ pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream
     if let Err(error) = ended {
         count_bad_head(plane, &error);
         tracing::debug!(leg = plane.leg.word(), %error, "connection ended");
+    }
+}
+
+/// What follows a request for an upgrade was not judged, and so is never read as a request.
+fn end_unless_upgraded(answer: &mut Answer) {
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
 

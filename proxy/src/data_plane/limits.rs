@@ -1,9 +1,8 @@
-//! Sheds requests over `limits.in_flight`, before anything of them is read, and those that no leg
-//! serves.
+//! Sheds requests over `limits.in_flight`, before anything of them is read, and those that expect
+//! what is not there.
 
 use std::ops::ControlFlow;
 
-use http::Method;
 use http::header::{EXPECT, HeaderValue};
 use modegate_filters::rejection::Rejection;
 
@@ -11,13 +10,11 @@ use super::exchange::Exchange;
 use super::refuse::refuse;
 use super::stack::Answer;
 
-/// Lets a request on unless it is one too many, a CONNECT, or expects what is not there.
+/// Lets a request on unless it is one too many, or expects what is not there.
 pub fn admit(mut exchange: Exchange) -> ControlFlow<Answer, Exchange> {
     let continues = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
     let rejection = if exchange.level > exchange.snapshot.settings.limits.in_flight as u64 {
         Rejection::InFlight
-    } else if exchange.head.method == Method::CONNECT {
-        Rejection::Method
     } else if !exchange.head.headers.get_all(EXPECT).iter().all(continues) {
         Rejection::Expectation
     } else {

@@ -22,6 +22,9 @@ use super::serving::{Busy, Serving};
 use crate::flags::Snapshot;
 use crate::metrics::{Gauge, Held, Labels, Outcome, count};
 
+/// How much of a method is logged: more is none.
+const METHOD: usize = 32;
+
 /// One request's account.
 #[derive(Debug)]
 pub struct Record {
@@ -233,7 +236,7 @@ impl Record {
         tracing::info!(
             target: "access",
             leg = self.plane.leg.word(),
-            method = self.method.as_str(),
+            method = self.method.as_str().get(..METHOD).unwrap_or(self.method.as_str()),
             route = self.route.map_or("-", |(name, _)| name),
             dialect = self.dialect().map(Dialect::word),
             status = self.status.map(|status| status.as_u16()),

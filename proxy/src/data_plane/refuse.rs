@@ -41,6 +41,9 @@ fn leaves_body_unread(rejection: Rejection) -> bool {
             | Rejection::Method
             | Rejection::BodyTimeout
             | Rejection::BodyCut
+            | Rejection::BadChunks
+            | Rejection::BadHead
+            | Rejection::HeadTooLarge
             | Rejection::BodyMemory
             | Rejection::InFlight
             | Rejection::Connections

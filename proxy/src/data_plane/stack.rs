@@ -9,6 +9,7 @@ use super::contract::ContractLayer;
 use super::exchange::Exchange;
 use super::forward::Forward;
 use super::gate::GateLayer;
+use super::head;
 use super::limits;
 use super::reply::Reply;
 
@@ -46,6 +47,7 @@ impl<S> Serve for S where
 /// The stack. Its services hold nothing: what they need comes with each request.
 pub fn stack() -> impl Serve {
     ServiceBuilder::new()
+        .layer(GateLayer(head::check))
         .layer(GateLayer(capability::show))
         .layer(GateLayer(limits::admit))
         .layer(GateLayer(allow::admit))

@@ -18,8 +18,10 @@ function enter(kind, request) {
     body: '',
     trailers: {},
     complete: false,
+    closed: false,
   };
   log.push(entry);
+  request.on('close', () => { entry.closed = true; });
   return entry;
 }
 

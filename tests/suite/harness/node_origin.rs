@@ -36,6 +36,8 @@ pub struct NodeRead {
     pub trailers: BTreeMap<String, String>,
     /// Whether the request came to its end.
     pub complete: bool,
+    /// Whether nothing more comes of it.
+    pub closed: bool,
 }
 
 impl NodeRead {

@@ -1,0 +1,15 @@
+//! Refuses what a request's head alone rules out, before anything else is asked of it.
+
+use std::ops::ControlFlow;
+
+use super::exchange::Exchange;
+use super::refuse::refuse;
+use super::stack::Answer;
+
+/// Lets a request on whose head is good.
+pub fn check(exchange: Exchange) -> ControlFlow<Answer, Exchange> {
+    match exchange.judged {
+        Ok(()) => ControlFlow::Continue(exchange),
+        Err(rejection) => ControlFlow::Break(refuse(exchange.record, rejection, None)),
+    }
+}
