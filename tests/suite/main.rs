@@ -49,4 +49,5 @@ mod transports;
 mod upgrade;
 mod upstreams;
 mod vanished;
+mod websocket;
 mod well_known;
