@@ -75,6 +75,28 @@ async fn one_that_reads_nothing_is_given_up() {
 }
 
 #[tokio::test]
+async fn one_that_asks_no_more_is_closed_whatever_it_asked_before() {
+    let origin = Origin::echo().await;
+    let extra = "[timeouts]\nkeep_alive = \"50ms\"\n";
+    let modegate = Modegate::start(&settings(&origin, extra)).await;
+    let requests = [
+        Request::get("/plain"),
+        Request::post("/api/chat", "{}"),
+        Request::post("/upload", vec![b'u'; 100_000]),
+        Request::post("/upload", vec![b'u'; 100_000]).chunked(1000),
+    ];
+    // Whether hyper looks at the connection again after an answer's end is a race: both ways occur.
+    for round in 0..10 {
+        for request in &requests {
+            let mut client = Client::connect(modegate.frontend()).await;
+            assert_eq!(client.exchange(request).await.status, 200, "round {round}");
+            client.closed().await;
+        }
+    }
+    modegate.counted("modegate_connections", &[], 0.0).await;
+}
+
+#[tokio::test]
 async fn a_head_that_began_early_has_its_own_time() {
     let (origin, mut scripts) = Origin::stepwise().await;
     let extra = "[timeouts]\nheader = \"150ms\"\n";
