@@ -242,6 +242,7 @@ async fn a_connection_that_was_a_tunnel_is_never_used_again() {
             "the origin's end" => {
                 steps.step(Step::Close);
                 client.closed().await;
+                drop(client);
             }
             _ => drop(client),
         }

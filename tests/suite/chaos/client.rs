@@ -1,18 +1,20 @@
 //! The clients of the chaos: one connection, several requests on it, and what becomes of each.
 
-use std::io::ErrorKind;
+mod http1;
+mod http2;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use super::ask::Ask;
-use crate::harness::{Address, End, Head, Piece, Wire, answer_framing, connect};
+use crate::harness::Wire;
 
 /// What a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
     Http1,
+    /// In clear, by prior knowledge.
+    Http2,
 }
 
 /// What became of a request.
@@ -38,14 +40,15 @@ pub enum Why {
 /// A client's connection.
 pub enum Session {
     Http1(Wire),
+    Http2(http2::Connection),
 }
 
 impl Session {
     /// Connects; `None` where that fails.
     pub async fn open(protocol: Protocol, address: SocketAddr) -> Option<Session> {
-        let stream = connect(&Address::Tcp(address)).await.ok()?;
         match protocol {
-            Protocol::Http1 => Some(Session::Http1(Wire::new(stream))),
+            Protocol::Http1 => http1::open(address).await.map(Session::Http1),
+            Protocol::Http2 => http2::Connection::open(address).await.map(Session::Http2),
         }
     }
 
@@ -54,58 +57,14 @@ impl Session {
     pub async fn ask(self, ask: &Ask, patience: Duration) -> (Seen, Option<Session>) {
         match self {
             Session::Http1(wire) => {
-                let (seen, wire) = http1(wire, ask, patience).await;
+                let (seen, wire) = http1::ask(wire, ask, patience).await;
                 (seen, wire.map(Session::Http1))
             }
-        }
-    }
-}
-
-async fn http1(mut wire: Wire, ask: &Ask, patience: Duration) -> (Seen, Option<Wire>) {
-    let writing = wire.write_aside(ask.request().bytes());
-    let mut answer = None;
-    let read = timeout(patience, read(&mut wire, &mut answer)).await;
-    writing.abort();
-    let writer = writing.await;
-    let nothing = |why| (Seen::Nothing(why), None);
-    match (read, answer) {
-        // Where a length or a coding is missing, a cut looks like an end: so it is judged as one.
-        (Ok(end @ (End::Clean | End::Closed)), Some((status, head, body))) => {
-            let id = head.field("x-request-id").map(str::to_owned);
-            let closes = end == End::Closed || head.all("connection").contains(&"close");
-            let seen = Seen::Whole { status, id, head: head.raw, body };
-            match writer {
-                Ok(writer) if !closes => {
-                    wire.write_again(writer);
-                    (seen, Some(wire))
-                }
-                _ => (seen, None),
+            Session::Http2(mut connection) => {
+                let seen = connection.ask(ask, patience).await;
+                let whole = matches!(seen, Seen::Whole { .. });
+                (seen, whole.then_some(Session::Http2(connection)))
             }
-        }
-        (_, Some((status, head, body))) => (Seen::Cut { status, head: head.raw, body }, None),
-        (Err(_), None) => nothing(Why::Silent),
-        (Ok(_), None) => match wire.failed {
-            Some(ErrorKind::ConnectionReset) => nothing(Why::Reset),
-            _ => nothing(Why::Closed),
-        },
-    }
-}
-
-/// Reads an answer into `answer`, so that what there is of it stays when it breaks off.
-async fn read(wire: &mut Wire, answer: &mut Option<(u16, Head, Vec<u8>)>) -> End {
-    let (status, head) = loop {
-        let Some(head) = wire.head().await else { return End::Cut };
-        let status: u16 = head.part(1).parse().expect("a status");
-        if status >= 200 {
-            break (status, head);
-        }
-    };
-    let mut framing = answer_framing("GET", status, &head);
-    let (_, _, body) = answer.insert((status, head, Vec::new()));
-    loop {
-        match wire.piece(&mut framing).await {
-            Piece::Data(data) => body.extend(data),
-            Piece::End(end, _) => return end,
         }
     }
 }

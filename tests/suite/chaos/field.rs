@@ -42,7 +42,7 @@ impl Field {
         let origin = ChaosOrigin::start().await;
         let (before, behind) = (Arc::<Tally>::default(), Arc::<Tally>::default());
         let mut config = settings.to_owned();
-        let legs = |url: &str| LEGS.map(|leg| listener(leg, url)).concat();
+        let legs = |url: &str| LEGS.map(|leg| listener(leg, url) + "h2c = true\n").concat();
         config.push_str(&legs(&format!("http://{}", origin.address)));
         let mut origins = Vec::new();
         for fault in Fault::ALL {
@@ -84,6 +84,11 @@ impl Field {
         self.clients.iter().flatten().chain(&self.origins).for_each(|proxy| proxy.heal(healed));
     }
 
+    /// Ends every connection over a network, the silent ones included.
+    pub fn hang_up(&self) {
+        self.clients.iter().flatten().chain(&self.origins).for_each(FaultProxy::hang_up);
+    }
+
     /// Waits until nothing is open, in flight or held any more, nor more descriptors than
     /// `descriptors`, and gives what the process holds then.
     pub async fn at_rest(&self, descriptors: usize) -> Held {
@@ -97,6 +102,10 @@ impl Field {
             })
             .await;
         }
+        eventually_within(REST, "the end of the pools", async || {
+            (self.origin.open() == 0).then_some(())
+        })
+        .await;
         eventually_within(REST, &format!("at most {descriptors} descriptors"), async || {
             Some(self.held()).filter(|held| held.descriptors <= descriptors)
         })

@@ -36,6 +36,8 @@ pub struct ChaosOrigin {
     /// Where it listens.
     pub address: std::net::SocketAddr,
     ledger: Arc<Mutex<Ledger>>,
+    /// Lent to every connection.
+    open: Arc<()>,
     accepting: JoinHandle<()>,
 }
 
@@ -51,13 +53,23 @@ impl ChaosOrigin {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let ledger = Arc::<Mutex<Ledger>>::default();
-        let shared = ledger.clone();
+        let open = Arc::new(());
+        let (shared, lent) = (ledger.clone(), Arc::downgrade(&open));
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, shared.clone()));
+                let (ledger, open) = (shared.clone(), lent.upgrade());
+                tokio::spawn(async move {
+                    serve(stream, ledger).await;
+                    drop(open);
+                });
             }
         });
-        ChaosOrigin { address, ledger, accepting }
+        ChaosOrigin { address, ledger, open, accepting }
+    }
+
+    /// How many connections are open.
+    pub fn open(&self) -> usize {
+        Arc::strong_count(&self.open) - 1
     }
 
     /// Looks at what came.

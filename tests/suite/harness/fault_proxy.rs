@@ -11,6 +11,7 @@ use fastrand::Rng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
@@ -104,6 +105,7 @@ pub struct FaultProxy {
     /// Where it listens.
     pub address: SocketAddr,
     healed: Arc<AtomicBool>,
+    hang_up: Arc<Notify>,
     accepting: JoinHandle<()>,
 }
 
@@ -124,21 +126,33 @@ impl FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let healed = Arc::new(AtomicBool::new(false));
-        let told = healed.clone();
+        let hang_up = Arc::new(Notify::new());
+        let (told, ending) = (healed.clone(), hang_up.clone());
         let accepting = tokio::spawn(async move {
             let mut connections = JoinSet::new();
-            for number in 0.. {
+            let mut numbers = 0..;
+            loop {
                 let client = tokio::select! {
                     accepted = listener.accept() => accepted.expect("a connection").0,
                     Some(_) = connections.join_next() => continue,
+                    () = ending.notified() => {
+                        connections.abort_all();
+                        continue;
+                    }
                 };
+                let number = numbers.next().expect("one more");
                 let fault = if told.load(Relaxed) { Fault::None } else { fault };
                 // Neighbouring seeds draw alike, so one draws the next.
                 let rng = Rng::with_seed(Rng::with_seed(seed).u64(..).wrapping_add(number));
                 connections.spawn(carry(client, server, fault, rng, tally.clone()));
             }
         });
-        FaultProxy { address, healed, accepting }
+        FaultProxy { address, healed, hang_up, accepting }
+    }
+
+    /// Ends every connection.
+    pub fn hang_up(&self) {
+        self.hang_up.notify_one();
     }
 
     /// From now on new connections suffer nothing, or what they did.
