@@ -2,8 +2,13 @@
 //! clients, and waits that have a deadline.
 
 mod admin;
+mod authority;
 mod client;
+pub mod frame;
 mod gone;
+mod h2;
+mod h2_origin;
+pub mod hpack;
 mod metrics;
 mod modegate;
 mod origin;
@@ -15,11 +20,15 @@ mod wire;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+pub use authority::{Authority, Pair, Tls, der};
 pub use client::{Client, Request, Response, answer_framing};
+pub use frame::Frame;
 pub use gone::Gone;
+pub use h2::{Answered, Ended, H2, get, post};
+pub use h2_origin::{H2Origin, Reply, Streamed};
 pub use modegate::{Exited, Modegate, Start, TOKEN};
 pub use origin::{Answer, Origin, Received, Step, script};
-pub use settings::{listener, settings};
+pub use settings::{clear, listener, secure, settings};
 pub use stream::Address;
 pub use temp_dir::TempDir;
 pub use wire::{End, Framing, Head, Piece};

@@ -44,6 +44,8 @@ mod request_ids;
 mod slow_clients;
 mod streaming;
 mod targets;
+mod tls;
+mod tls_reload;
 mod transports;
 mod upgrade;
 mod upstreams;

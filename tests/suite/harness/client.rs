@@ -1,6 +1,6 @@
 //! A client that writes the bytes it is told to and reads answers itself.
 
-use super::stream::{Address, connect};
+use super::stream::{Address, Io, Reset, connect};
 use super::wire::{End, Framing, Head, Piece, Wire};
 use super::within;
 
@@ -141,6 +141,11 @@ impl Client {
     pub async fn connect(address: &Address) -> Client {
         let connected = within("a connection", connect(address)).await;
         Client(Wire::new(connected.unwrap_or_else(|error| panic!("{address}: {error}"))))
+    }
+
+    /// On a stream.
+    pub fn over(stream: (Box<dyn Io>, Reset)) -> Client {
+        Client(Wire::new(stream))
     }
 
     /// One request on a connection of its own, and its answer.
