@@ -59,7 +59,12 @@ async fn one_port_serves_the_protocol_that_both_name() {
 /// A ClientHello of this version, with no extension that offers a later one.
 fn hello(version: [u8; 2]) -> Vec<u8> {
     let suites = [0xc0, 0x2f, 0xc0, 0x2b, 0xc0, 0x13, 0xc0, 0x09, 0x00, 0x2f];
-    let body = [&version[..], &[7; 32], &[0], &[0, suites.len() as u8], &suites, &[1, 0]].concat();
+    // The groups x25519 and P-256; ECDSA and RSA-PSS with SHA-256.
+    let groups = [0, 10, 0, 6, 0, 4, 0, 29, 0, 23];
+    let schemes = [0, 13, 0, 6, 0, 4, 4, 3, 8, 4];
+    let extensions = [&[0, (groups.len() + schemes.len()) as u8], &groups[..], &schemes].concat();
+    let body = [&version[..], &[7; 32], &[0, 0, suites.len() as u8], &suites, &[1, 0], &extensions];
+    let body = body.concat();
     let handshake = [&[1, 0, 0, body.len() as u8], &body[..]].concat();
     [&[22, 3, 1, 0, handshake.len() as u8], &handshake[..]].concat()
 }
@@ -99,6 +104,11 @@ async fn what_is_no_handshake_ends_at_once_and_is_counted() {
         let reason = [("leg", "frontend"), ("reason", "handshake")];
         modegate.counted("modegate_rejections_total", &reason, done as f64 + 1.0).await;
     }
+    // In TLS 1.2 the same is answered.
+    let mut client = Client::connect(modegate.frontend()).await;
+    client.write(hello([3, 3])).await;
+    assert_eq!(client.bytes().await[0], 22, "a handshake's record");
+    drop(client);
     assert_eq!((origin.accepted(), modegate.access_lines().len()), (0, 0));
     modegate.counted("modegate_connections", &[], 0.0).await;
     assert_alive(&modegate, &authority, "after no handshakes").await;

@@ -61,6 +61,25 @@ impl Request {
         self
     }
 
+    /// The fields that say the same in HTTP/2, pseudo-fields first.
+    pub fn h2_fields(&self) -> Vec<(String, String)> {
+        let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut fields =
+            vec![own(":method", &self.method), own(":scheme", "http"), own(":path", &self.target)];
+        for (name, value) in &self.fields {
+            match name.as_str() {
+                "Host" => fields.insert(3, own(":authority", value)),
+                name => fields.push(own(&name.to_ascii_lowercase(), value)),
+            }
+        }
+        fields
+    }
+
+    /// The body's bytes.
+    pub fn content(&self) -> &[u8] {
+        self.body.as_deref().unwrap_or_default()
+    }
+
     /// The head, with the fields that say how long the body is.
     pub fn head(&self) -> String {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);

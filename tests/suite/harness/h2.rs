@@ -65,6 +65,8 @@ pub struct H2 {
     /// What came of each stream.
     streams: HashMap<u32, Answered>,
     next: u32,
+    /// What may still be sent, of each stream and (0) of all, beside what they begin with.
+    room: HashMap<u32, i64>,
     went_away: Option<u32>,
     /// The settings that the other side began with.
     pub settings: Option<Frame>,
@@ -116,6 +118,7 @@ impl H2 {
             decoder: Decoder::default(),
             streams: HashMap::new(),
             next: 1,
+            room: HashMap::new(),
             went_away: None,
             settings: None,
             generous: true,
@@ -164,6 +167,35 @@ impl H2 {
         stream
     }
 
+    /// Sends a body as far as the windows let it, reading meanwhile, until it is whole or an answer
+    /// is; gives how much was sent.
+    pub async fn upload(&mut self, stream: u32, body: &[u8]) -> usize {
+        let mut sent = 0;
+        while sent < body.len() && self.so_far(stream).ended == Ended::Not {
+            let Some(settings) = &self.settings else {
+                self.frame().await;
+                continue;
+            };
+            let begin = settings.setting(frame::INITIAL_WINDOW_SIZE).unwrap_or(65_535);
+            let room = |of| self.room.get(&of).copied().unwrap_or_default();
+            let room = (i64::from(begin) + room(stream)).min(65_535 + room(0)).min(16_384);
+            if room <= 0 {
+                if self.frame().await.is_none() {
+                    break;
+                }
+                continue;
+            }
+            let next = (body.len() - sent).min(room as usize);
+            let end = if sent + next == body.len() { frame::END_STREAM } else { 0 };
+            self.send(Frame::data(stream, &body[sent..sent + next], end)).await;
+            for of in [0, stream] {
+                *self.room.entry(of).or_default() -= next as i64;
+            }
+            sent += next;
+        }
+        sent
+    }
+
     /// A request with a body that fits one frame, and its answer.
     pub async fn exchange(
         &mut self,
@@ -204,6 +236,9 @@ impl H2 {
     }
 
     fn note(&mut self, read: &Frame) {
+        if read.kind == frame::WINDOW_UPDATE {
+            *self.room.entry(read.stream).or_default() += i64::from(read.number(0));
+        }
         if read.stream == 0 {
             return;
         }
@@ -259,10 +294,16 @@ impl H2 {
         }
     }
 
+    /// Reads until the connection is told to end, or ends; the code it was told. It has no
+    /// deadline of its own.
+    pub async fn told_to_go(&mut self) -> Option<u32> {
+        while self.went_away.is_none() && self.read().await.is_some() {}
+        self.went_away
+    }
+
     /// Reads until the connection is told to end, or ends; the code it was told.
     pub async fn ended(&mut self) -> Option<u32> {
-        while self.went_away.is_none() && self.frame().await.is_some() {}
-        self.went_away
+        within("the connection to be told to end", self.told_to_go()).await
     }
 
     /// Reads to the connection's end; the code of the last GOAWAY.
