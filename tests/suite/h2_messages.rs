@@ -238,6 +238,7 @@ async fn an_idle_connection_is_told_to_go_and_a_busy_one_is_not() {
     assert_eq!(idle.answer(done).await.text(), "{}");
     assert_eq!(idle.closed().await, Some(frame::NO_ERROR));
     steps.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    steps.step(Step::Next);
     assert_eq!(busy.answer(stream).await.text(), "{}");
     assert_eq!(busy.closed().await, Some(frame::NO_ERROR));
     // Pings are no use: what counts is requests.

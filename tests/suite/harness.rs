@@ -20,7 +20,7 @@ mod wire;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-pub use authority::{Authority, Pair, Tls, der};
+pub use authority::{Authority, Pair, der};
 pub use client::{Client, Request, Response, answer_framing};
 pub use frame::Frame;
 pub use gone::Gone;
