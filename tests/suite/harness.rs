@@ -2,9 +2,14 @@
 //! clients, and waits that have a deadline.
 
 mod admin;
+mod authority;
 mod client;
 mod fault_proxy;
+pub mod frame;
 mod gone;
+mod h2;
+mod h2_origin;
+pub mod hpack;
 mod metrics;
 mod modegate;
 mod node_origin;
@@ -18,14 +23,18 @@ mod wire;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+pub use authority::{Authority, Pair, der};
 pub use client::{Client, Request, Response, answer_framing};
 pub use fault_proxy::{Fault, FaultProxy, Tally};
+pub use frame::Frame;
 pub use gone::Gone;
+pub use h2::{Answered, Ended, H2, get, post};
+pub use h2_origin::{H2Origin, Reply, Streamed};
 pub use modegate::{Exited, Modegate, Start, TOKEN};
 pub use node_origin::{NodeOrigin, NodeRead};
 pub use origin::{Answer, Origin, Received, Step, Steps, script};
 pub use raw_origin::{RawOrigin, head_end, is_whole, request_until};
-pub use settings::{listener, settings, settings_for};
+pub use settings::{clear, listener, secure, settings, settings_for};
 pub use stream::{Address, connect, tcp};
 pub use temp_dir::TempDir;
 pub use wire::{End, Framing, Head, Piece, Wire};

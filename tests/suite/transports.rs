@@ -1,15 +1,11 @@
 //! Unix sockets, TLS and plain TCP side by side: streams and upgrades through TLS, mixed upstreams
 //! that share the load, and what is wrong with an upstream told apart.
 
-mod authority;
-
 use std::sync::Arc;
 
-use authority::Authority;
-
 use crate::harness::{
-    Answer, Client, Framing, Gone, Modegate, Origin, Request, Start, TempDir, eventually, listener,
-    script,
+    Answer, Authority, Client, Framing, Gone, Modegate, Origin, Request, Start, TempDir,
+    eventually, listener, script,
 };
 
 /// One listener on a port, in front of these upstreams.

@@ -1,6 +1,6 @@
 //! A client that writes the bytes it is told to and reads answers itself.
 
-use super::stream::{Address, connect, connect_from};
+use super::stream::{Address, Io, Reset, connect, connect_from};
 use super::wire::{End, Framing, Head, Piece, Wire};
 use super::within;
 
@@ -59,6 +59,25 @@ impl Request {
     pub fn chunked(mut self, size: usize) -> Request {
         self.chunks = Some(size);
         self
+    }
+
+    /// The fields that say the same in HTTP/2, pseudo-fields first.
+    pub fn h2_fields(&self) -> Vec<(String, String)> {
+        let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut fields =
+            vec![own(":method", &self.method), own(":scheme", "http"), own(":path", &self.target)];
+        for (name, value) in &self.fields {
+            match name.as_str() {
+                "Host" => fields.insert(3, own(":authority", value)),
+                name => fields.push(own(&name.to_ascii_lowercase(), value)),
+            }
+        }
+        fields
+    }
+
+    /// The body's bytes.
+    pub fn content(&self) -> &[u8] {
+        self.body.as_deref().unwrap_or_default()
     }
 
     /// The head, with the fields that say how long the body is.
@@ -147,6 +166,11 @@ impl Client {
     pub async fn connect_from(from: [u8; 4], address: &Address) -> Client {
         let connected = within("a connection", connect_from(from.into(), address)).await;
         Client(Wire::new(connected.unwrap_or_else(|error| panic!("{address}: {error}"))))
+    }
+
+    /// On a stream.
+    pub fn over(stream: (Box<dyn Io>, Reset)) -> Client {
+        Client(Wire::new(stream))
     }
 
     /// One request on a connection of its own, and its answer.

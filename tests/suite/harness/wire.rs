@@ -174,6 +174,16 @@ impl Wire {
         read > 0
     }
 
+    /// Waits until so many bytes are there to be taken; `None` where the connection ends first.
+    pub async fn await_bytes(&mut self, length: usize) -> Option<()> {
+        while self.unread().len() < length {
+            if !self.fill().await {
+                return None;
+            }
+        }
+        Some(())
+    }
+
     /// What was read and not taken yet.
     pub fn unread(&self) -> &[u8] {
         &self.buffer[self.start..]
