@@ -1,6 +1,17 @@
 //! Bodies that parsers read differently, through the running process: what arrives holds no member
-//! that either server would find, nothing else changed, and the tags say what JavaScript reads
-//! (cases 1 to 36 of the list, by number in the filters' `listed` and `documents`).
+//! that either server would find, nothing else changed, and the tags say what JavaScript reads. The
+//! bodies are the filters' (`listed` and `documents`), by their numbers:
+//!
+//! case 1: the member first, last, alone, in the middle; case 2: twice; case 3: null at last;
+//! case 4: spelled with escapes; case 5: with escapes that JSON has not; case 6: look-alikes;
+//! case 7: in a value; case 8: nested; case 9: beside what is deep; case 10: beside what never ends;
+//! case 11: beside bytes that are no UTF-8; case 12: overlong; case 13 and case 14: surrogates;
+//! case 15: marks; case 16: other encodings; case 17: blanks; case 18: what is no blank;
+//! case 19: something behind the end; case 20: JSON5; case 21: numbers; case 22: keys;
+//! case 23: `__proto__`; case 24: other types; case 25: inner keys; case 26: long strings;
+//! case 27: no object; case 28: `params` twice; case 29: `params` escaped; case 30: batches;
+//! case 31: methods and ids; case 32: the member where the other dialect has it; case 33: every kind
+//! of neighbour; case 35: a key at an edge; case 36: members without number.
 
 use crate::attacks::{Attack, Sent};
 use crate::explain_oracle::documents::{DOCUMENTS, beside};
@@ -15,7 +26,7 @@ use crate::harness::Request;
 /// Bodies over this go through two doors only.
 const LARGE: usize = 1 << 16;
 
-/// Every listed case: case 1 to case 36, but for case 34.
+/// Every listed body; case 34 is about sizes, and so elsewhere.
 async fn listed(attack: Attack) {
     let mut node = Node::start();
     let mut faults = Vec::new();
@@ -60,7 +71,7 @@ async fn every_listed_body_where_modes_apply_before_node() {
     listed(Attack::before_node(APPLIES).await).await;
 }
 
-/// Case 33.
+/// Each before, after and in the member (case 33).
 #[tokio::test]
 async fn every_document_of_the_json_suites_beside_the_member() {
     let attack = Attack::start(STRIPS).await;
@@ -71,7 +82,7 @@ async fn every_document_of_the_json_suites_beside_the_member() {
     attack.control(None).await;
 }
 
-/// Case 4: the member.
+/// Each character plain or escaped, the digits in either case (case 4).
 #[tokio::test]
 async fn every_spelling_of_the_member() {
     let attack = Attack::start(STRIPS).await;
@@ -84,7 +95,7 @@ async fn every_spelling_of_the_member() {
     attack.control(None).await;
 }
 
-/// Case 29: `params`, and case 33: the room.
+/// `params` (case 29) with the room's name (case 33) and the member's.
 #[tokio::test]
 async fn every_spelling_of_params_and_of_the_room() {
     let attack = Attack::start(APPLIES).await;

@@ -42,7 +42,7 @@ async fn every_room(number: u8, rooms: &[&[u8]]) {
     }
 }
 
-/// Case 72.
+/// Whatever a room holds, its header is short, visible ASCII, and one (case 72).
 #[tokio::test]
 async fn a_room_breaks_no_header() {
     let quoted = |text: &str| format!("\"{text}\"").into_bytes();
@@ -79,7 +79,7 @@ async fn a_room_breaks_no_header() {
     every_room(72, &rooms.iter().map(Vec::as_slice).collect::<Vec<_>>()).await;
 }
 
-/// Case 73: a room is a string or there is none, as `typeof` says, and equal as `===` says.
+/// A room is a string or there is none, as `typeof` says, and equal as `===` says (case 73).
 #[tokio::test]
 async fn a_room_is_a_string_or_none() {
     let rooms: [&[u8]; 20] = [

@@ -61,14 +61,15 @@ async fn every_spelling_of_a_path_is_read_as_its_server_reads_it() {
     }
 }
 
-/// Case 44: none of the spellings that HTTP and `new URL` allow is refused.
+/// Case 44: none of the spellings that HTTP and `new URL` allow is refused, but by the runtime leg:
+/// the server behind it compares the target as it stands.
 #[tokio::test]
 async fn the_spellings_that_reach_a_handler_are_served() {
     let attack = Attack::start(STRIPS).await;
     let mut node = Node::start();
     let served =
         ["$", "//evil$", "http://evil$", "https://evil$", "/x/..$", "/%2e%2e$", "/.$", "$?q"];
-    for door in [MESSAGE, BRIDGE, RUNTIME] {
+    for door in [MESSAGE, BRIDGE] {
         for spelling in served {
             let target = spelling.replace('$', door.target);
             let body = message(door.leg);

@@ -13,6 +13,7 @@ mod allowed;
 mod attacks;
 mod attacks_admin;
 mod attacks_answers;
+mod attacks_claims;
 mod attacks_headers;
 mod attacks_json;
 mod attacks_labels;
