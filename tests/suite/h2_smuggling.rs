@@ -239,7 +239,7 @@ const ODD_PATHS: &[(Bytes, Option<&str>)] = &[
     (b"//evil/api/chat", Some("//evil/api/chat")),
     (b"/api/chat#smuggled", Some("/api/chat")),
     (b"/api/chat?x=%0d%0a", Some("/api/chat?x=%0d%0a")),
-    (b"?x", None),
+    (b"?x", Some("/?x")),
     (b"\\\\evil/api", None),
 ];
 

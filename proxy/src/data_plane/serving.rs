@@ -16,6 +16,7 @@ pub struct Serving(Arc<State>);
 struct State {
     begun: AtomicU32,
     ended: AtomicU32,
+    requests: AtomicU32,
     abandoned: AtomicU32,
     tunnel: AtomicBool,
     first: Notify,
@@ -34,7 +35,13 @@ impl Serving {
         }
     }
 
-    /// A request's head is there, or its body begins; it goes on until this is dropped.
+    /// A request's head is there; it goes on until this is dropped.
+    pub fn request(&self) -> Busy {
+        self.0.requests.fetch_add(1, Relaxed);
+        self.busy()
+    }
+
+    /// A request's body begins; it goes on until this is dropped.
     pub fn busy(&self) -> Busy {
         self.begin();
         Busy(self.clone())
@@ -53,7 +60,7 @@ impl Serving {
     /// A request was given up by the client before its answer's end.
     pub fn abandon(&self) {
         let abandoned = self.0.abandoned.fetch_add(1, Relaxed) + 1;
-        if abandoned >= ABANDONED && abandoned > self.0.begun.load(Relaxed) / 2 {
+        if abandoned >= ABANDONED && abandoned > self.0.requests.load(Relaxed) / 2 {
             self.0.too_many_abandoned.notify_one();
         }
     }
