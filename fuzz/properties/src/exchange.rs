@@ -109,7 +109,7 @@ impl Setting {
         let kept = self.controls[door].take();
         let (client, answer) = self.within(async {
             if let Some(mut client) = kept {
-                client.write(&[request.clone()]).await;
+                client.write(std::slice::from_ref(&request)).await;
                 // One that was idle for long is closed.
                 if let Some(answer) = client.answer("POST").await {
                     return (client, Some(answer));

@@ -12,6 +12,9 @@ pub enum Begins {
     Wrong(&'static str),
 }
 
+/// A field's name in lower case, and its value.
+pub type Field = (String, Vec<u8>);
+
 /// A request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
@@ -19,12 +22,12 @@ pub struct Request {
     pub method: String,
     /// The request line's target.
     pub target: String,
-    /// Names in lower case, and values.
-    pub fields: Vec<(String, Vec<u8>)>,
+    /// The fields, in their order.
+    pub fields: Vec<Field>,
     /// The body.
     pub body: Vec<u8>,
     /// What followed a chunked body.
-    pub trailers: Vec<(String, Vec<u8>)>,
+    pub trailers: Vec<Field>,
 }
 
 impl Request {
@@ -100,7 +103,7 @@ impl<'b> Reader<'b> {
         Ok(request)
     }
 
-    fn chunked(&mut self) -> Result<(Vec<u8>, Vec<(String, Vec<u8>)>), Stop> {
+    fn chunked(&mut self) -> Result<(Vec<u8>, Vec<Field>), Stop> {
         let mut body = Vec::new();
         loop {
             let line = self.line()?;
@@ -125,7 +128,7 @@ impl<'b> Reader<'b> {
         }
     }
 
-    fn fields(&mut self) -> Result<Vec<(String, Vec<u8>)>, Stop> {
+    fn fields(&mut self) -> Result<Vec<Field>, Stop> {
         let mut fields = Vec::new();
         loop {
             let line = self.raw_line()?;
