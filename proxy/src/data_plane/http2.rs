@@ -4,8 +4,9 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use http::Request;
-use http::header::CONNECTION;
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
+use http::{Request, Response};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -14,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use super::client_io::{ClientIo, Transport};
 use super::connection::Connection;
 use super::relay::Relay;
-use super::stack::Serve;
+use super::stack::{Answer, Serve};
 
 /// What may arrive of one stream, and of all together, before it is read, in bytes: one upload
 /// that nobody reads leaves room for others.
@@ -31,19 +32,14 @@ const GOODBYE: Duration = Duration::from_secs(5);
 
 /// Serves a connection to its end; `begun` is what was read of it.
 pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream: T, begun: &[u8]) {
-    let Connection { plane, settings, serving, drain, .. } = &connection;
+    let Connection { plane, settings, serving, drain, admitted, .. } = &connection;
     let (timeouts, limits) = (&settings.timeouts, &settings.limits);
     let bound = |limit: usize| u32::try_from(limit).unwrap_or(u32::MAX);
     let io = ClientIo::http2(stream, serving.clone(), timeouts, begun);
     let service = service_fn(|request: Request<Incoming>| {
         let answer = connection.answer(request);
         let idle = timeouts.idle;
-        async move {
-            let mut answer = answer.await;
-            // There is no such header in HTTP/2; an unread body is reset by the library.
-            answer.headers_mut().remove(CONNECTION);
-            Ok::<_, Infallible>(answer.map(|body| Relay::start(body, idle)))
-        }
+        async move { Ok::<_, Infallible>(framed(answer.await, idle)) }
     });
     let http2 = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -57,15 +53,18 @@ pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream
         .serve_connection(TokioIo::new(io), service);
     let mut http2 = std::pin::pin!(http2);
     let mut draining = drain.watch();
+    // The connection comes last: one that always has something to read leaves no turn to what is
+    // looked at after it.
     let ended = tokio::select! {
         biased;
-        ended = http2.as_mut() => Some(ended),
-        _ = draining.wait_for(|draining| *draining) => None,
-        () = serving.idle_for(timeouts.keep_alive) => None,
         () = serving.too_many_abandoned() => {
             tracing::warn!(leg = plane.leg.word(), "connection closed: most of its requests were given up");
             return;
         }
+        _ = draining.wait_for(|draining| *draining) => None,
+        () = serving.idle_for(timeouts.keep_alive) => None,
+        () = serving.first(), if !admitted => None,
+        ended = http2.as_mut() => Some(ended),
     };
     let ended = match ended {
         Some(ended) => ended,
@@ -73,13 +72,26 @@ pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream
             http2.as_mut().graceful_shutdown();
             tokio::select! {
                 biased;
-                ended = http2.as_mut() => ended,
                 // What still holds it then is a client that takes nothing.
                 () = serving.idle_for(GOODBYE) => return,
+                ended = http2.as_mut() => ended,
             }
         }
     };
     if let Err(error) = ended {
         tracing::debug!(leg = plane.leg.word(), %error, "connection ended");
     }
+}
+
+/// An answer as HTTP/2 has it. There is no `Connection` in it; an unread body of the request is
+/// reset by the library, which sends every body that it is given, also where a HEAD asks for none.
+fn framed(mut answer: Answer, idle: Duration) -> Response<Relay> {
+    let length = answer.body().size_hint().exact().filter(|length| *length > 0);
+    let is_over = answer.body().is_over();
+    let headers = answer.headers_mut();
+    headers.remove(CONNECTION);
+    if let Some(length) = length.filter(|_| is_over) {
+        headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    answer.map(|body| Relay::start(body, idle))
 }

@@ -1,8 +1,9 @@
 //! An answer's body on its way to an HTTP/2 stream.
 //!
 //! A stream whose window is full is not asked for more: nothing would notice for how long its
-//! client takes nothing, while the upstream's connection waits for it. So the body is read by a
-//! task of its own, one frame ahead, and given up when that frame is not taken in time.
+//! client takes nothing, while the upstream's connection waits for it, and the request is in
+//! flight. So the body is read by a task of its own, one frame ahead, and given up when that frame
+//! is not taken in time.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -19,8 +20,8 @@ use super::reply::{Broken, Reply};
 /// What a stream takes.
 #[derive(Debug)]
 pub enum Relay {
-    /// A body that has all it will ever have: nothing waits for it.
-    Direct(Reply),
+    /// Nothing.
+    Nothing,
     /// A body that its task reads.
     Behind {
         /// What the task read.
@@ -46,8 +47,8 @@ pub struct End;
 impl Relay {
     /// The body, given up when the client takes nothing of it for `idle`.
     pub fn start(body: Reply, idle: Duration) -> Relay {
-        if !body.waits_for_upstream() {
-            return Relay::Direct(body);
+        if body.is_over() {
+            return Relay::Nothing;
         }
         let left = body.size_hint().exact();
         let (sender, pieces) = channel(1);
@@ -82,8 +83,7 @@ impl Body for Relay {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let (pieces, left, end) = match self.get_mut() {
-            Relay::Direct(body) => return Pin::new(body).poll_frame(cx),
-            Relay::Behind { end: Some(End), .. } => return Poll::Ready(None),
+            Relay::Nothing | Relay::Behind { end: Some(End), .. } => return Poll::Ready(None),
             Relay::Behind { pieces, left, end } => (pieces, left, end),
         };
         let Some(piece) = ready!(pieces.poll_recv(cx)) else {
@@ -101,14 +101,14 @@ impl Body for Relay {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Relay::Direct(body) => body.is_end_stream(),
+            Relay::Nothing => true,
             Relay::Behind { end, .. } => end.is_some(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Relay::Direct(body) => body.size_hint(),
+            Relay::Nothing => SizeHint::with_exact(0),
             Relay::Behind { left, .. } => left.map_or_else(SizeHint::new, SizeHint::with_exact),
         }
     }

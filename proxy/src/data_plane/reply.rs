@@ -66,9 +66,15 @@ impl Reply {
         reply
     }
 
-    /// Whether more of it is still to come from the upstream.
-    pub fn waits_for_upstream(&self) -> bool {
-        matches!(self.source, Source::Upstream { .. })
+    /// Whether nothing of it is to be sent: there is nothing, or nobody asked for it.
+    pub fn is_over(&self) -> bool {
+        let is_own = matches!(self.source, Source::Whole(_));
+        self.is_end_stream() || is_own && !self.is_asked_for()
+    }
+
+    /// A HEAD asks for no body.
+    fn is_asked_for(&self) -> bool {
+        !self.record.as_ref().is_some_and(|record| record.is_head())
     }
 
     /// The empty body of a 101, whose record went with the tunnel.
@@ -171,7 +177,7 @@ impl Body for Reply {
 impl Drop for Reply {
     fn drop(&mut self) {
         // A body that is not asked for is over all the same.
-        let asked_for = !self.record.as_ref().is_some_and(|record| record.is_head());
+        let asked_for = self.is_asked_for();
         if matches!(&self.source, Source::Whole(Some(bytes)) if bytes.is_empty() || !asked_for) {
             self.end();
         }
