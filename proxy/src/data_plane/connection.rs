@@ -120,11 +120,10 @@ impl<S: Serve> DataPlane<S> {
 impl<S: Serve> Connection<'_, S> {
     /// The protocol is the one that both sides name in the handshake.
     async fn serve_tls(self, tls: &ServerTls, stream: Stream) {
-        let handshake = tls.acceptor().accept(stream);
-        let stream = match timeout(self.settings.timeouts.header, handshake).await {
-            Ok(Ok(stream)) => stream,
+        let stream = match self.begun(tls.acceptor().accept(stream)).await {
+            Some(Ok(stream)) => stream,
             failed => {
-                let error = failed.err().map_or("broken off", |_| "not in time");
+                let error = failed.map_or("not in time", |_| "broken off");
                 count(self.plane.metrics.rejections(self.plane.leg, Rejection::Handshake));
                 return tracing::debug!(leg = self.plane.leg.word(), error, "no TLS");
             }
@@ -137,11 +136,20 @@ impl<S: Serve> Connection<'_, S> {
 
     /// HTTP/2 in clear begins with its preface, HTTP/1.1 with anything else.
     async fn serve_either(self, mut stream: Stream) {
-        let within = self.settings.timeouts.header;
-        match timeout(within, preface::read(&mut stream)).await {
-            Ok(Ok(preface::Begun::Http2)) => http2::serve(self, stream, preface::PREFACE).await,
-            Ok(Ok(preface::Begun::Http1(begun))) => http1::serve(self, stream, &begun).await,
+        match self.begun(preface::read(&mut stream)).await {
+            Some(Ok(preface::Begun::Http2)) => http2::serve(self, stream, preface::PREFACE).await,
+            Some(Ok(preface::Begun::Http1(begun))) => http1::serve(self, stream, &begun).await,
             _ => tracing::debug!(leg = self.plane.leg.word(), "connection ended unused"),
+        }
+    }
+
+    /// What it begins with, if that is there in time: within `timeouts.header`, and before a drain
+    /// is done with those that have not begun.
+    async fn begun<F: Future>(&self, beginning: F) -> Option<F::Output> {
+        tokio::select! {
+            biased;
+            begun = timeout(self.settings.timeouts.header, beginning) => begun.ok(),
+            () = self.drain.last_call() => None,
         }
     }
 

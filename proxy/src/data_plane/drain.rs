@@ -1,7 +1,13 @@
 //! The word that the process is about to stop: listeners take nothing new, connections end after
 //! the request they serve.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
+
+/// How long a connection that has not asked yet is waited for when the drain starts: a client that
+/// has just connected is about to ask.
+pub const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Told once, heard by every connection and every listener of a service.
 #[derive(Clone, Debug)]
@@ -16,6 +22,12 @@ impl Drain {
     /// From now on nothing new is taken.
     pub fn start(&self) {
         self.0.send_replace(true);
+    }
+
+    /// Returns when what has not begun is no longer waited for.
+    pub async fn last_call(&self) {
+        let _ = self.watch().wait_for(|draining| *draining).await;
+        tokio::time::sleep(FIRST_REQUEST).await;
     }
 
     /// Turns true when the drain starts.

@@ -1,7 +1,6 @@
 //! HTTP/1.1 on a client's connection: hyper, on the stream that pingora-core accepted.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
@@ -13,11 +12,9 @@ use modegate_filters::rejection::Rejection;
 use super::Plane;
 use super::client_io::{ClientIo, Transport};
 use super::connection::Connection;
+use super::drain::FIRST_REQUEST;
 use super::stack::Serve;
 use crate::metrics::count;
-
-/// How long a connection that has not asked yet is waited for when the drain starts.
-const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Serves a connection to its end; `begun` is what was read of it.
 pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream: T, begun: &[u8]) {
@@ -45,7 +42,6 @@ pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream
     let ended = match ended {
         Some(ended) => ended,
         None => {
-            // A client that has just connected is about to ask: its request is still served.
             tokio::select! {
                 biased;
                 _ = http1.as_mut() => return,
