@@ -83,7 +83,7 @@ impl Record {
             first_byte: None,
             read: Arc::new(Read::new()),
             bytes_out: 0,
-            _busy: serving.busy(),
+            _busy: serving.request(),
             serving,
             _inflight: inflight,
         };

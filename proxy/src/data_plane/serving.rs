@@ -14,6 +14,7 @@ pub struct Serving(Arc<State>);
 struct State {
     begun: AtomicU32,
     ended: AtomicU32,
+    requests: AtomicU32,
     abandoned: AtomicU32,
     tunnel: AtomicBool,
     first: Notify,
@@ -30,7 +31,13 @@ impl Serving {
         }
     }
 
-    /// A request's head is there, or its body begins; it goes on until this is dropped.
+    /// A request's head is there; it goes on until this is dropped.
+    pub fn request(&self) -> Busy {
+        self.0.requests.fetch_add(1, Relaxed);
+        self.busy()
+    }
+
+    /// A request's body begins; it goes on until this is dropped.
     pub fn busy(&self) -> Busy {
         self.begin();
         Busy(self.clone())
@@ -43,7 +50,7 @@ impl Serving {
     /// A request was given up by the client before its answer's end.
     pub fn abandon(&self) {
         let abandoned = self.0.abandoned.fetch_add(1, Relaxed) + 1;
-        if abandoned >= ABANDONED && abandoned > self.0.begun.load(Relaxed) / 2 {
+        if abandoned >= ABANDONED && abandoned > self.0.requests.load(Relaxed) / 2 {
             self.0.too_many_abandoned.notify_one();
         }
     }
@@ -56,7 +63,7 @@ impl Serving {
 
     /// Returns when no request was served for this long.
     pub async fn idle_for(&self, limit: Duration) {
-        let mut before = None;
+        let mut before = self.idle_since();
         loop {
             tokio::time::sleep(limit).await;
             let now = self.idle_since();
