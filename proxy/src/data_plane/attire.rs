@@ -2,7 +2,7 @@
 //! drops the last fields of a head too long for it never drops ours.
 
 use http::HeaderMap;
-use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, TE, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, UPGRADE};
 use modegate_filters::tags;
 
 use super::exchange::Exchange;
@@ -72,8 +72,11 @@ impl Attire {
         for (name, value) in headers {
             // An entry's further values come without its name.
             current = name.or(current);
-            if let Some(name) = current.as_ref().filter(|name| !self.is_ours(name)) {
+            let Some(name) = current.as_ref().filter(|name| !self.is_ours(name)) else { continue };
+            if *name != CONTENT_LENGTH {
                 dressed.append(name.clone(), value);
+            } else if let Some(length) = length(&value) {
+                dressed.insert(name.clone(), length);
             }
         }
         dressed
@@ -82,4 +85,11 @@ impl Attire {
     fn is_ours(&self, name: &HeaderName) -> bool {
         matches!(*name, HOST | UPGRADE | CONNECTION | TE) || self.ours.contains_key(name)
     }
+}
+
+/// A length as every server reads it. HTTP/2 lets a client write one that is none, which is no
+/// length then: the body has its own.
+fn length(value: &HeaderValue) -> Option<HeaderValue> {
+    let digits = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    digits?.parse::<u64>().ok().map(HeaderValue::from)
 }
