@@ -122,6 +122,35 @@ async fn trailers_pass_to_and_from_http1_without_tags() {
 }
 
 #[tokio::test]
+async fn requests_with_trailers_may_be_as_many_as_any() {
+    let origin = Origin::echo().await;
+    let modegate = clear(&origin.url(), "").await;
+    let trailers = Frame::headers(0, hpack::block(&[("x-check", "9")]), frame::END_STREAM);
+    for path in ["/other", "/api/chat"] {
+        let mut h2 = H2::connect(modegate.frontend()).await;
+        for round in 0..20 {
+            let (mut bytes, mut streams) = (Vec::new(), Vec::new());
+            for _ in 0..50 {
+                let stream = h2.stream();
+                let fields = if path == "/other" { get(path) } else { post(path) };
+                bytes.extend(Frame::headers(stream, hpack::block(&fields), 0).bytes());
+                if path == "/api/chat" {
+                    bytes.extend(Frame::data(stream, FAST, 0).bytes());
+                }
+                bytes.extend(Frame { stream, ..trailers.clone() }.bytes());
+                streams.push(stream);
+            }
+            h2.write(&bytes).await;
+            for stream in streams {
+                let answered = h2.answer(stream).await;
+                let expected = (200, Ended::Clean);
+                assert_eq!((answered.status, answered.ended), expected, "{path}, round {round}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn answers_without_a_body_end_with_their_head() {
     let origin = Origin::start(|request| match request.target() {
         "/204" => Answer::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
@@ -150,6 +179,26 @@ async fn answers_without_a_body_end_with_their_head() {
         assert_eq!(answered.body.len(), 0, "{method} {path}");
     }
     assert!(h2.ping().await.is_some(), "the connection is as good as before");
+}
+
+#[tokio::test]
+async fn what_is_refused_before_its_end_costs_the_connection_no_room() {
+    let origin = Origin::echo().await;
+    let modegate = clear(&origin.url(), "[contract]\nbody_limit = \"64KiB\"\n").await;
+    let mut h2 = H2::connect(modegate.frontend()).await;
+    let large = vec![b' '; 3 << 20];
+    // Together more than all windows.
+    for round in 0..8 {
+        let stream = h2.open(&post("/api/chat")).await;
+        let sent = h2.upload(stream, &large).await;
+        let answered = h2.answer(stream).await;
+        assert_eq!((answered.status, answered.ended), (413, Ended::Clean), "round {round}");
+        assert!(sent < large.len(), "{sent} bytes");
+    }
+    let stream = h2.open(&post("/upload")).await;
+    assert_eq!(h2.upload(stream, &large).await, large.len());
+    assert_eq!(h2.answer(stream).await.status, 200);
+    assert_eq!(origin.requests(), 1);
 }
 
 #[tokio::test]
@@ -238,6 +287,7 @@ async fn an_idle_connection_is_told_to_go_and_a_busy_one_is_not() {
     assert_eq!(idle.answer(done).await.text(), "{}");
     assert_eq!(idle.closed().await, Some(frame::NO_ERROR));
     steps.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    steps.step(Step::Next);
     assert_eq!(busy.answer(stream).await.text(), "{}");
     assert_eq!(busy.closed().await, Some(frame::NO_ERROR));
     // Pings are no use: what counts is requests.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::control_process::handles;
 use crate::harness::{
-    Authority, Client, Ended, Frame, H2, Origin, Start, clear, frame, listener, post, secure,
+    Authority, Client, Ended, Frame, H2, Origin, Start, Step, clear, frame, listener, post, secure,
 };
 
 const FAST: &str = r#"{"text":"hi","processing":{"mode":"fast"}}"#;
@@ -89,11 +89,13 @@ async fn over_the_grace_period_streams_are_cut() {
 async fn connections_that_have_said_nothing_do_not_hold_it() {
     let (authority, origin) = (Authority::new(), Origin::echo().await);
     let tls = secure(&authority, &origin.url(), LONG).await;
-    for mut modegate in [tls, clear(&origin.url(), LONG).await] {
+    let half: [(_, &[u8]); 2] =
+        [(tls, &[22, 3, 1, 0]), (clear(&origin.url(), LONG).await, &frame::PREFACE[..3])];
+    for (mut modegate, half) in half {
         handles(&modegate, TERMINATE).await;
         let mut silent = Client::connect(modegate.frontend()).await;
         let mut begun = Client::connect(modegate.frontend()).await;
-        begun.write(&frame::PREFACE[..3]).await;
+        begun.write(half).await;
         modegate.counted("modegate_connections", &[], 2.0).await;
         modegate.signal("TERM");
         for client in [&mut silent, &mut begun] {
@@ -118,7 +120,8 @@ async fn one_that_does_not_answer_holds_it_for_no_longer_than_a_goodbye() {
 #[tokio::test]
 async fn after_a_hand_over_streams_end_with_the_first_and_new_ones_are_the_seconds() {
     let (origin, mut scripts) = Origin::stepwise().await;
-    let config = format!("{LONG}{}h2c = true\n", listener("frontend", &origin.url()));
+    let grace = "[server]\ngrace = \"3s\"\n";
+    let config = format!("{grace}{}h2c = true\n", listener("frontend", &origin.url()));
     let mut first = Start::new(&config).run().await;
     handles(&first, QUIT).await;
     let mut h2 = H2::connect(first.frontend()).await;
@@ -139,6 +142,7 @@ async fn after_a_hand_over_streams_end_with_the_first_and_new_ones_are_the_secon
     crate::harness::within_time(HAND_OVER, "the goodbye", h2.told_to_go()).await;
     steps.chunk("data: 1\n\n");
     steps.send("0\r\n\r\n");
+    steps.step(Step::Next);
     let answered = h2.answer(stream).await;
     assert_eq!((answered.text().as_str(), answered.ended), ("data: 1\n\n", Ended::Clean));
     assert_eq!(first.exited(HAND_OVER).await, Some(0));

@@ -256,11 +256,9 @@ impl H2 {
                 }
             }
             frame::DATA => answered.body.extend(&read.payload),
-            frame::RST_STREAM => {
-                // The whole answer may be there: NO_ERROR then says that no more is wanted.
-                if answered.ended == Ended::Not {
-                    answered.ended = Ended::Reset(read.number(0));
-                }
+            // Where the whole answer is there, NO_ERROR says that no more is wanted.
+            frame::RST_STREAM if answered.ended == Ended::Not => {
+                answered.ended = Ended::Reset(read.number(0));
             }
             _ => {}
         }
