@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::harness::{
-    Authority, H2, Modegate, Origin, Pair, Start, TempDir, der, eventually, listener, post, secure,
+    Authority, H2, Modegate, Origin, Pair, Start, TempDir, Tls, der, eventually, listener, post,
+    secure,
 };
 
 const FAST: &str = r#"{"text":"hi","processing":{"mode":"fast"}}"#;
@@ -130,4 +131,32 @@ async fn a_secret_that_is_swapped_by_its_link_is_read_again() {
     std::fs::remove_dir_all(dir.path().join("..one")).unwrap();
     until_shown(&modegate, &authority, &two).await;
     assert_served(&mut opened(&modegate, &authority).await).await;
+}
+
+#[tokio::test]
+async fn clients_that_are_no_longer_trusted_are_let_in_no_more() {
+    let (authority, old, new) = (Authority::new(), Authority::new(), Authority::new());
+    let origin = Origin::echo().await;
+    let dir = Arc::new(TempDir::new());
+    let pair = authority.pair("localhost");
+    dir.write("cert.pem", pair.cert);
+    dir.write("key.pem", pair.key);
+    dir.write("clients.pem", old.pem());
+    let tls = "tls = { cert = \"{dir}/cert.pem\", key = \"{dir}/key.pem\", client_ca = \"{dir}/clients.pem\" }\n";
+    let config = listener("frontend", &origin.url()) + tls;
+    let modegate = Start::within(&config, dir.clone()).run().await;
+    // The same client each time: a session that it has kept is no way in.
+    let [known, next] =
+        [&old, &new].map(|of| authority.client(&["h2"], Some(&of.pair("a client"))));
+    let lets_in = async |client: &Tls| {
+        let Ok(agreed) = client.connect(modegate.frontend()).await else { return false };
+        let mut h2 = H2::over(agreed.stream);
+        h2.begin().await;
+        h2.exchange(&post("/api/chat"), FAST).await.status == 200
+    };
+    assert!(lets_in(&known).await && !lets_in(&next).await);
+    dir.write("clients.pem", new.pem());
+    modegate.signal("HUP");
+    eventually("the new roots", async || lets_in(&next).await.then_some(())).await;
+    assert!(!lets_in(&known).await);
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use http::header::{CONNECTION, HOST, HeaderValue, TE, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, TE, UPGRADE};
 use modegate_filters::inspect::Verdict;
 use modegate_filters::tags;
 
@@ -86,8 +86,11 @@ impl Attire {
         for (name, value) in headers {
             // An entry's further values come without its name.
             current = name.or(current);
-            if let Some(name) = &current {
+            let Some(name) = &current else { continue };
+            if *name != CONTENT_LENGTH {
                 dressed.append(name, value);
+            } else if let Some(length) = length(&value) {
+                dressed.insert(CONTENT_LENGTH, length);
             }
         }
         dressed
@@ -100,4 +103,11 @@ impl Attire {
             headers.remove(name);
         }
     }
+}
+
+/// A length as every server reads it. HTTP/2 lets a client write one that is none, which is no
+/// length then: the body has its own.
+fn length(value: &HeaderValue) -> Option<HeaderValue> {
+    let digits = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    digits?.parse::<u64>().ok().map(HeaderValue::from)
 }

@@ -9,9 +9,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response, StatusCode, Version};
-use http_body::Body;
 use hyper::body::Incoming;
 use modegate_filters::rejection::Rejection;
 use modegate_filters::tags;
@@ -69,8 +68,7 @@ async fn forward(mut exchange: Exchange) -> Answer {
             Outgoing::stream(body, idle, &record)
         }
     };
-    let mut head = exchange.head;
-    respell_length(&mut head.headers, &body);
+    let head = exchange.head;
     let mut request = Request::new(body);
     *request.method_mut() = head.method;
     *request.uri_mut() = head.uri;
@@ -101,15 +99,6 @@ async fn forward(mut exchange: Exchange) -> Answer {
             };
             give_back(answer, record, |body, record| Reply::upstream(body, lease, idle, record))
         }
-    }
-}
-
-/// Zeros before a length mean octal to some.
-fn respell_length(headers: &mut HeaderMap, body: &Outgoing) {
-    let spelled =
-        headers.get_mut(CONTENT_LENGTH).filter(|value| value.as_bytes().starts_with(b"0"));
-    if let (Some(value), Some(length)) = (spelled, body.size_hint().exact()) {
-        *value = HeaderValue::from(length);
     }
 }
 

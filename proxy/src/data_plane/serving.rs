@@ -73,7 +73,7 @@ impl Serving {
 
     /// Returns when no request was served for this long.
     pub async fn idle_for(&self, limit: Duration) {
-        let mut before = None;
+        let mut before = self.idle_since();
         loop {
             tokio::time::sleep(limit).await;
             let now = self.idle_since();
