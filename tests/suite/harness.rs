@@ -23,7 +23,7 @@ mod wire;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-pub use authority::{Authority, Pair, der};
+pub use authority::{Authority, Pair, Tls, der};
 pub use client::{Client, Request, Response, answer_framing};
 pub use fault_proxy::{Fault, FaultProxy, Tally};
 pub use frame::Frame;
