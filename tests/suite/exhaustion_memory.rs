@@ -47,10 +47,15 @@ fn distinct(number: usize) -> Request {
             format!(r#"{{"text":"t","processing":{{"mode":"fast","profile":"p-{number}"}}}}"#),
         ),
         3 => Request::get(&format!("/path-{number}?query={number}")),
-        _ => Request::new(&format!("M{number}"), "/other")
+        _ => Request::new(&method(number), "/other")
             .header(&format!("X-Field-{number}"), "v")
             .header("X-Request-Id", &format!("id-{number}")),
     }
+}
+
+/// A method of capitals, one for each number.
+fn method(number: usize) -> String {
+    number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'A')).collect()
 }
 
 async fn series(modegate: &Modegate) -> usize {

@@ -102,6 +102,21 @@ async fn the_upstreams_end_is_the_clients() {
 }
 
 #[tokio::test]
+async fn after_one_sides_end_the_other_is_waited_for_no_longer_than_for_any_answer() {
+    let (origin, mut scripts) = Origin::stepwise().await;
+    let modegate = Modegate::start(&settings(&origin, "[timeouts]\nidle = \"150ms\"\n")).await;
+    let mut client = Client::connect(modegate.frontend()).await;
+    client.write(upgrade("/ws").bytes()).await;
+    let answer = scripts.next().await;
+    answer.send(SWITCH);
+    assert_eq!(client.head().await.expect("an answer").part(1), "101");
+    answer.step(crate::harness::Step::Close);
+    modegate.counted("modegate_tunnels", &[], 0.0).await;
+    modegate.counted("modegate_connections", &[], 0.0).await;
+    client.closed().await;
+}
+
+#[tokio::test]
 async fn an_upgrade_is_no_way_around_the_contract() {
     let origin = Origin::echo().await;
     let modegate = Modegate::start(&settings(&origin, "")).await;

@@ -86,9 +86,7 @@ async fn forward(mut exchange: Exchange) -> Answer {
             let timeouts = &snapshot.settings.timeouts;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                 return match asks.filter(|_| attire.upgrade.is_some()) {
-                    Some(asks) => {
-                        tunnel::open(answer, asks, record, &exchange.plane, timeouts.upgrade_idle)
-                    }
+                    Some(asks) => tunnel::open(answer, asks, record, &exchange.plane, timeouts),
                     // An answer to a question that was not asked.
                     None => refuse(record, Rejection::Unreachable, id.as_deref()),
                 };

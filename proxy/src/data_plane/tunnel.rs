@@ -12,7 +12,9 @@ use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use modegate_config::Timeouts;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use tokio::sync::Notify;
 
 use super::Plane;
 use super::forward::dress_answer;
@@ -28,7 +30,7 @@ pub fn open(
     client: OnUpgrade,
     mut record: Box<Record>,
     plane: &Arc<Plane>,
-    idle: Option<Duration>,
+    timeouts: &Timeouts,
 ) -> Answer {
     let (mut head, incoming) = answer.into_parts();
     let protocol = head.headers.get(UPGRADE).cloned();
@@ -45,37 +47,45 @@ pub fn open(
     *upstream.extensions_mut() = std::mem::take(&mut head.extensions);
     let upstream = hyper::upgrade::on(upstream);
     let (held, _) = Held::raise(&plane.metrics, Gauge::Tunnels, 1);
+    let limits = (timeouts.upgrade_idle, timeouts.idle);
     tokio::spawn(async move {
         if let (Ok(client), Ok(upstream)) = tokio::join!(client, upstream) {
-            let (read, sent) = join(TokioIo::new(client), TokioIo::new(upstream), idle).await;
+            let (read, sent) = join(TokioIo::new(client), TokioIo::new(upstream), limits).await;
             record.read().count(read);
             record.sent(sent);
         }
-        // A tunnel has no end of its own: either side going away is one.
+        // A tunnel has no end of its own: the sides going away is one.
         record.finished();
         drop(held);
     });
     Response::from_parts(head, Reply::switching())
 }
 
-/// Copies both ways until an end, or until nothing moved either way for `idle`; gives the bytes
-/// that came from the client and those that were sent to it.
-async fn join<C, U>(client: C, upstream: U, idle: Option<Duration>) -> (usize, usize)
+/// Copies both ways until both have ended, or until nothing moved either way for the first of the
+/// limits, or for the second once one side has ended: what it was told may be answered, but not for
+/// ever. Gives the bytes that came from the client and those that were sent to it.
+async fn join<C, U>(client: C, upstream: U, limits: (Option<Duration>, Duration)) -> (usize, usize)
 where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
 {
+    let (idle, idle_at_end) = limits;
     let (from_client, from_upstream) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let mut client = Counted { io: client, read: &from_client };
-    let mut upstream = Counted { io: upstream, read: &from_upstream };
+    let end = Notify::new();
+    let mut client = Watched { io: client, read: &from_client, end: &end };
+    let mut upstream = Watched { io: upstream, read: &from_upstream, end: &end };
     let moved = || from_client.load(Relaxed).wrapping_add(from_upstream.load(Relaxed));
     let mut copying = std::pin::pin!(copy_bidirectional(&mut client, &mut upstream));
+    let mut limit = idle;
     loop {
         let before = moved();
         tokio::select! {
             biased;
             _ = &mut copying => break,
-            () = wait(idle) => {
+            () = end.notified() => {
+                limit = Some(idle.map_or(idle_at_end, |idle| idle.min(idle_at_end)));
+            }
+            () = wait(limit) => {
                 if moved() == before {
                     break;
                 }
@@ -92,13 +102,14 @@ async fn wait(limit: Option<Duration>) {
     }
 }
 
-/// A stream that counts what is read from it.
-struct Counted<'c, T> {
+/// A stream that counts what is read from it, and says when that is all.
+struct Watched<'c, T> {
     io: T,
     read: &'c AtomicUsize,
+    end: &'c Notify,
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Counted<'_, T> {
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<'_, T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -106,12 +117,16 @@ impl<T: AsyncRead + Unpin> AsyncRead for Counted<'_, T> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.io).poll_read(cx, buf);
-        self.read.fetch_add(buf.filled().len() - before, Relaxed);
+        let read = buf.filled().len() - before;
+        self.read.fetch_add(read, Relaxed);
+        if read == 0 && polled.is_ready() {
+            self.end.notify_one();
+        }
         polled
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<'_, T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<'_, T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
