@@ -1,6 +1,6 @@
 //! Chaos: 64 clients at once, over networks that fail on either side of the process. Whatever
 //! happens, no answer is another's, none that was cut looks whole, nothing arrives twice, and
-//! afterwards nothing is left of it.
+//! afterwards nothing is left of it (case 83).
 //!
 //! A few rounds run in every `make test`; with `SOAK_SECONDS` set (`make soak`) as many as fit.
 

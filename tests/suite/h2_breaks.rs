@@ -1,4 +1,5 @@
-//! Ends in the wrong moment, streams that cannot be had, and tunnels that are not dug.
+//! Ends in the wrong moment, streams that cannot be had, and tunnels that are not dug
+//! (case 69).
 
 use crate::harness::{
     Answer, Ended, Frame, H2, Modegate, Origin, clear, eventually, frame, get, hpack, post,

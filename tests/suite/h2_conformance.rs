@@ -1,6 +1,6 @@
 //! RFC 9113 and RFC 7541, case by case, after the list of h2spec: what a frame may be answered
 //! with. Where the library that we are made of answers in another way, the case says so, and why
-//! that is good enough.
+//! that is good enough (case 62).
 
 mod fields;
 mod frames;

@@ -1,5 +1,5 @@
 //! The same message gets the same decision in HTTP/1.1 and in HTTP/2: what the origin receives,
-//! what the client is told, and what is written of it.
+//! what the client is told, and what is written of it (case 75).
 
 use serde_json::Value;
 

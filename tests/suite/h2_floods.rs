@@ -1,6 +1,6 @@
 //! Clients that make the other side work for nothing (rapid reset, CVE-2023-44487; what makes a
 //! server reset by itself, CVE-2025-8671; floods of frames): the connection ends soon, the origin
-//! sees little of it, memory stays, and the next client is served.
+//! sees little of it, memory stays, and the next client is served (cases 63, 64, 65).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Header lists that are larger than they look (RFC 7541), and those that just fit.
+//! Header lists that are larger than they look (RFC 7541), and those that just fit (case 66).
 
 use crate::harness::{
     Answered, Ended, Frame, H2, Modegate, Origin, clear, frame, get, hpack, post,

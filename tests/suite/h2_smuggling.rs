@@ -1,5 +1,6 @@
 //! Heads that HTTP/2 can write down and HTTP/1.1 would read in another way (RFC 9113, section
-//! 8.2.1, 8.3 and 10.3): refused, and nothing of them at the origin.
+//! 8.2.1, 8.3 and 10.3): refused, and nothing of them at the origin (case 68;
+//! case 71 in HTTP/2).
 
 use crate::harness::{
     Answered, End, Ended, Frame, H2, Modegate, Origin, clear, frame, hpack, post,

@@ -1,5 +1,5 @@
 //! Clients that open streams and take nothing of the answers: what their streams hold is given
-//! back, and nobody else notices.
+//! back, and nobody else notices (case 67).
 
 use crate::harness::{
     Answer, Client, Ended, Frame, H2, Modegate, Origin, Request, clear, eventually, frame, get,

@@ -1,4 +1,5 @@
-//! HTTP/2 in clear: by prior knowledge, where the configuration asks for it, and nowhere else.
+//! HTTP/2 in clear: by prior knowledge, where the configuration asks for it, and nowhere else
+//! (case 57).
 
 use crate::harness::{
     Answered, Client, Ended, Frame, H2, Modegate, Origin, Request, clear, frame, get, hpack,
