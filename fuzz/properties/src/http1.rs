@@ -183,7 +183,7 @@ fn is_token(name: &[u8]) -> bool {
 
 /// A number; zeros before it are nothing that readers differ in.
 fn decimal(digits: &[u8]) -> Result<usize, Stop> {
-    let plain = (1..=9).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
     number.filter(|_| plain).ok_or(Stop::Wrong("a length"))
 }
