@@ -19,6 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
+use crate::framing::ends;
 use crate::http1::{Begins, Request, begins, requests};
 use crate::input::Input;
 use arrival::{assert_clean, assert_sent};
@@ -28,6 +29,9 @@ use sidecar::Door;
 
 /// How long anything may take: only a connection that hangs ever takes as long.
 const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How HTTP/2 in clear begins.
+const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What a client writes; the last bytes choose the door and the pieces.
 pub fn exchange(data: &[u8]) {
@@ -93,6 +97,12 @@ impl Setting {
         if let Some(whole) = whole {
             assert_sent(self.doors[door].leg, &whole, &arrived);
             assert_answered(&answers, &arrived);
+        } else if !bytes.starts_with(HTTP2) {
+            assert!(
+                arrived.len() <= ends(&bytes).len(),
+                "{arrived:?} from {}",
+                bytes.escape_ascii()
+            );
         }
         assert!(!PANICKED.load(Ordering::Relaxed), "a thread panicked at {}", bytes.escape_ascii());
     }

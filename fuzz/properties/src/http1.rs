@@ -78,7 +78,10 @@ impl<'b> Reader<'b> {
         else {
             return Err(Stop::Wrong("a request line"));
         };
-        if !is_token(method.as_bytes()) || target.is_empty() || !target.bytes().all(|b| b > b' ') {
+        if !is_token(method.as_bytes())
+            || target.is_empty()
+            || !target.bytes().all(|b| b.is_ascii_graphic())
+        {
             return Err(Stop::Wrong("a method or a target"));
         }
         let fields = self.fields()?;
@@ -143,7 +146,12 @@ impl<'b> Reader<'b> {
             let name = String::from_utf8_lossy(name).to_ascii_lowercase();
             let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
             let from = value.iter().position(|byte| !blank(byte)).unwrap_or(value.len());
-            let to = value.iter().rposition(|byte| !blank(byte)).map_or(from, |last| last + 1);
+            // Behind a value not every reader takes a tab for a blank.
+            let to = value
+                .iter()
+                .rposition(|byte| *byte != b' ')
+                .map_or(from, |last| last + 1)
+                .max(from);
             fields.push((name, value[from..to].to_vec()));
         }
     }
@@ -181,9 +189,9 @@ fn is_token(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(token)
 }
 
-/// A number; zeros before it are nothing that readers differ in.
+/// A number in its one spelling.
 fn decimal(digits: &[u8]) -> Result<usize, Stop> {
-    let plain = (1..=9).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
-    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-    number.filter(|_| plain).ok_or(Stop::Wrong("a length"))
+    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<usize>().ok());
+    let number = number.filter(|number| number.to_string().as_bytes() == digits);
+    number.ok_or(Stop::Wrong("a length"))
 }

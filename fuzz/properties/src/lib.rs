@@ -12,6 +12,7 @@ mod config;
 mod contract;
 mod edited;
 mod exchange;
+mod framing;
 mod header;
 mod http1;
 mod input;
@@ -22,6 +23,7 @@ mod scan;
 pub use config::config;
 pub use contract::contract;
 pub use exchange::exchange;
+pub use framing::framing;
 pub use header::header;
 pub use route::route;
 pub use scan::scan;
@@ -30,10 +32,11 @@ pub use scan::scan;
 pub type Property = fn(&[u8]);
 
 /// Every property by the name of its target and of its corpus.
-pub const PROPERTIES: [(&str, Property); 6] = [
+pub const PROPERTIES: [(&str, Property); 7] = [
     ("config", config),
     ("contract", contract),
     ("exchange", exchange),
+    ("framing", framing),
     ("header", header),
     ("route", route),
     ("scan", scan),
