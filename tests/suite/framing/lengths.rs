@@ -1,4 +1,5 @@
-//! Cases 48 to 50: two lengths, lengths that are none, and every spelling of a transfer coding.
+//! Two lengths, lengths that are none, and every spelling of a transfer coding (case 48, case 49,
+//! case 50).
 
 use crate::framing::{Front, SMUGGLED, TARGETS, bytes};
 use crate::harness::{Client, End};
