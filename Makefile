@@ -48,3 +48,5 @@ tools:
 
 test-tools:
 	@./.ci/need node nodejs
+	@./.ci/need prlimit util-linux
+	@./.ci/need kill procps

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::read::Section;
-use crate::rule::{Rule, file};
+use crate::rule::Rule;
 
 /// `tls = { cert, key, client_ca }`: PEM files, read at the start and again when they change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,8 @@ pub(crate) fn read(listener: &mut Section<'_, '_>) -> Option<Option<ListenerTls>
     let read = listener.optional_section("tls", |section| {
         let cert = section.require("cert", some_file());
         let key = section.require("key", some_file());
-        let client_ca = section.take("client_ca", None, file());
+        // Nobody's authority, as an empty string would be, is a mistake: it would let everyone in.
+        let client_ca = section.optional("client_ca", some_file());
         Some(ListenerTls { cert: cert?, key: key?, client_ca })
     });
     match read {

@@ -200,14 +200,16 @@ impl Message {
     fn admits(&mut self, field: Field) -> bool {
         let unsaid = self.length.is_none() && !self.chunked;
         match field {
-            Field::Length | Field::Coding | Field::Host if self.trailers.is_some() => false,
+            // Trailers say nothing of the message or its connection.
+            Field::Other => true,
+            _ if self.trailers.is_some() => false,
             Field::Length => unsaid,
             Field::Coding => unsaid && !self.before_1_1,
             Field::Upgrade => {
                 self.upgrade = true;
                 true
             }
-            Field::Connection | Field::Host | Field::Other => true,
+            Field::Connection | Field::Host => true,
         }
     }
 

@@ -65,7 +65,7 @@ pub use client_tls::{BadRoots, ClientTls};
 pub use connection::DataPlane;
 pub use drain::Drain;
 pub use origin::keep_alive;
-pub use server_tls::{BadTls, ServerTls};
+pub use server_tls::{BadTls, ServerTls, Why};
 pub use upstreams::Upstreams;
 
 /// What the requests of one listener share.
@@ -87,4 +87,7 @@ pub struct Plane {
     pub tls: Option<Arc<ServerTls>>,
     /// Whether HTTP/2 in clear is taken.
     pub h2c: bool,
+    /// The most requests in flight that the process has files for, whatever the configuration says:
+    /// each may need a connection to an upstream.
+    pub most_in_flight: usize,
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use modegate_config::flags::FlagLayer;
 use modegate_config::{Bind, Config};
+use modegate_filters::route::Leg;
 use pingora_core::server::configuration::{Opt, ServerConf};
 use pingora_core::server::{RunArgs, Server};
 use pingora_core::services::background::background_service;
@@ -98,6 +99,9 @@ impl App {
         let digests = Arc::new(DigestKey::default());
         let most_connections = files::most_connections(config.limits.connections);
         let mut app = DataPlane::build(drain.clone(), Admission::new(most_connections));
+        let legs =
+            Leg::ALL.into_iter().filter(|leg| config.listeners.iter().any(|l| l.leg == *leg));
+        let most_in_flight = (most_connections / legs.count().max(1)).max(1);
         let (mut sockets, mut listeners, mut places) = (Vec::new(), Vec::new(), 0);
         for listener in &config.listeners {
             let upstreams = Upstreams::new(listener, &config.upstream, &client_tls, &mut places)?;
@@ -118,6 +122,7 @@ impl App {
                 upstreams,
                 tls,
                 h2c: listener.h2c,
+                most_in_flight,
             });
             let socket = bound(&listener.bind)?;
             match &socket.bound.bind {

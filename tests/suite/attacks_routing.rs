@@ -5,7 +5,7 @@ use crate::attacks::{Attack, Sent};
 use crate::control_process::generation;
 use crate::explain_oracle::node::Node;
 use crate::explain_oracle::setting::{APPLIES, BRIDGE, Door, MESSAGE, RUNTIME, STRIPS, in_params};
-use crate::harness::{Client, Modegate, Origin, Request, TOKEN, settings};
+use crate::harness::{Client, Modegate, Origin, Request, TOKEN, eventually, settings};
 
 const BODY: &[u8] = br#"{"text":"a","processing":{"mode":"fast"}}"#;
 
@@ -109,6 +109,11 @@ async fn a_conversation_of_any_name_is_one_conversation() {
             let door = Door { leg: "frontend", target: &*target.leak() };
             assert_eq!(attack.post(&mut node, door, BODY).await, None, "case 45");
         }
+        // At least each one's own line, and that of the clean request after it.
+        eventually("the access lines", async || {
+            (attack.modegate.access_lines().len() >= 2 * ids.len()).then_some(())
+        })
+        .await;
         for line in attack.modegate.logs() {
             let control = line.chars().any(char::is_control);
             assert!(!control && !line.contains("x-m") && !line.contains("zz"), "case 45: {line:?}");

@@ -88,6 +88,7 @@ async fn what_is_in_flight_is_finished_and_nothing_new_is_taken() {
     events.send("0\r\n\r\n");
     assert!(matches!(streaming.piece(&mut framing).await, Piece::End(End::Clean, _)));
     assert_eq!(modegate.exited(Duration::from_secs(5)).await, Some(0));
+    modegate.log_ended().await;
     assert_eq!(modegate.access_lines().len(), 2, "the log is written to its end");
 }
 
@@ -122,6 +123,7 @@ async fn over_the_grace_period_it_leaves_anyway() {
     assert_eq!(client.data(&mut framing).await, "half");
     assert_eq!(modegate.terminate().await, Some(0));
     assert!(matches!(client.piece(&mut framing).await, Piece::End(End::Cut, _)));
+    modegate.log_ended().await;
     let said = modegate.logs().iter().any(|line| line.contains("grace period over"));
     assert!(said, "{:#?}", modegate.logs());
 }

@@ -1,5 +1,5 @@
 //! Exchanges that end otherwise than both sides meant: silences, early answers, clients that
-//! leave, and upstreams that say more than they should.
+//! leave, and interim answers.
 
 use crate::harness::{
     Answer, Client, End, Framing, Modegate, Origin, Piece, Request, eventually, settings,
@@ -132,68 +132,6 @@ async fn a_client_that_leaves_ends_the_upstreams_work() {
         modegate.counted("modegate_inflight", &[], 0.0).await;
         let line = modegate.access(number + 1).await.remove(number);
         assert_eq!(line["outcome"], "gone", "{line}");
-    }
-}
-
-#[tokio::test]
-async fn what_an_upstream_says_beyond_its_answer_reaches_nobody() {
-    let poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
-    let answers = [
-        format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{{}}{poison}"),
-        format!(
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n{poison}"
-        ),
-        format!("HTTP/1.1 204 No Content\r\n\r\n{poison}"),
-        format!("HTTP/1.1 304 Not Modified\r\nContent-Length: 6\r\n\r\n{poison}"),
-        format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n{poison}{poison}"),
-    ];
-    for answer in answers {
-        let bytes = answer.clone().into_bytes();
-        let origin = Origin::start(move |request| match request.target() {
-            "/bad" => Answer::Bytes(bytes.clone()),
-            _ => Answer::ok("clean"),
-        })
-        .await;
-        let modegate = Modegate::start(&settings(&origin, "[server]\nthreads = 1\n")).await;
-        for _ in 0..5 {
-            let mut client = Client::connect(modegate.frontend()).await;
-            let bad = client.exchange(&Request::get("/bad")).await;
-            assert!(!bad.text().contains("poison"), "{answer:?}");
-            let next = Client::once(modegate.frontend(), Request::get("/next")).await;
-            assert_eq!((next.status, next.text().as_str()), (200, "clean"), "{answer:?}");
-            let same = client.exchange(&Request::get("/same")).await;
-            assert_eq!((same.status, same.text().as_str()), (200, "clean"), "{answer:?}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_answer_of_two_lengths_is_none() {
-    let answers = [
-        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\nhello",
-        "HTTP/1.1 200 OK\r\nContent-Length: 2, 5\r\n\r\nhello",
-        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nhello",
-    ];
-    for answer in answers {
-        let origin = Origin::start(move |_| Answer::ThenClose(answer.as_bytes().to_vec())).await;
-        let modegate = Modegate::start(&settings(&origin, "")).await;
-        let response = modegate.post("/api/chat", "{}").await;
-        assert_eq!(response.status, 502, "{answer}");
-    }
-    // Chunked counts, and the length goes: RFC 9112, section 6.3.
-    for nominated in ["", "Connection: transfer-encoding\r\n", "Connection: content-length\r\n"] {
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\n{nominated}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n\
-             5\r\nhello\r\n0\r\n\r\n"
-        );
-        let origin = Origin::start(move |_| Answer::ThenClose(answer.clone().into_bytes())).await;
-        let modegate = Modegate::start(&settings(&origin, "")).await;
-        let response = modegate.post("/api/chat", "{}").await;
-        if response.status != 502 {
-            assert_eq!((&*response.text(), response.end), ("hello", End::Clean), "{nominated}");
-            let coded = response.header("transfer-encoding").is_some();
-            assert!(coded != response.header("content-length").is_some(), "{:?}", response.head);
-        }
     }
 }
 

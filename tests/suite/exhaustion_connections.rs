@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Client, Modegate, Origin, Request, eventually, listener, settings};
+use crate::harness::{Answer, Client, Modegate, Origin, Request, eventually, listener, settings};
 
 const CLIENT: [u8; 4] = [127, 0, 0, 2];
 
@@ -13,6 +13,34 @@ async fn hundred(modegate: &Modegate) -> Vec<Client> {
         flood.push(Client::connect(modegate.frontend()).await);
     }
     flood
+}
+
+/// Case 87: a connection that became a tunnel is one all the same.
+#[tokio::test]
+async fn tunnels_are_connections() {
+    const SWITCH: &str =
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n";
+    let origin = Origin::start(|request| match request.target() {
+        "/ws" => Answer::Tunnel(SWITCH.as_bytes().to_vec()),
+        _ => Answer::ok("{}"),
+    })
+    .await;
+    let modegate =
+        Modegate::start(&settings(&origin, "[limits]\nconnections_per_address = 2\n")).await;
+    let upgrade = Request::get("/ws").header("Connection", "Upgrade").header("Upgrade", "foo");
+    let mut tunnels = Vec::new();
+    for _ in 0..2 {
+        let mut client = Client::connect(modegate.frontend()).await;
+        client.write(upgrade.bytes()).await;
+        assert_eq!(client.head().await.expect("an answer").part(1), "101");
+        tunnels.push(client);
+    }
+    modegate.counted("modegate_tunnels", &[], 2.0).await;
+    modegate.counted("modegate_connections", &[], 2.0).await;
+    assert_eq!(Client::once(modegate.frontend(), Request::get("/other")).await.status, 503);
+    drop(tunnels);
+    modegate.counted("modegate_connections", &[], 0.0).await;
+    assert_eq!(Client::once(modegate.frontend(), Request::get("/other")).await.status, 200);
 }
 
 /// Case 87: idle connections over the cap are closed, all but a few at once.

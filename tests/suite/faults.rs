@@ -4,19 +4,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use crate::harness::{
-    Address, Answer, Client, End, Gone, Modegate, Origin, Request, eventually, listener, script,
-    settings,
+    Address, Answer, Client, End, Gone, Modegate, Origin, Request, eventually, script, settings,
+    settings_for,
 };
 use crate::messages::PLACES;
 
 const UNREACHABLE: (u16, i32, &str) = (502, -32000, "Upstream unreachable");
 const LATE: (u16, i32, &str) = (504, -32000, "Upstream did not answer in time");
-
-/// Settings of all three legs in front of an address.
-fn all(url: &str, extra: &str) -> String {
-    let legs = ["frontend", "bridge", "runtime"].map(|leg| listener(leg, url));
-    format!("{extra}\n{}", legs.concat())
-}
 
 /// Every place is refused so; what is not inspected too.
 async fn assert_all_refused(modegate: &Modegate, expected: (u16, i32, &str)) {
@@ -34,7 +28,7 @@ async fn assert_all_refused(modegate: &Modegate, expected: (u16, i32, &str)) {
 async fn an_upstream_that_refuses_connections() {
     let gone = Gone::new();
     let url = gone.url();
-    let modegate = Modegate::start(&all(&url, "")).await;
+    let modegate = Modegate::start(&settings_for(&url, "")).await;
     assert_all_refused(&modegate, UNREACHABLE).await;
     let without_id = Request::post("/bridge", r#"{"method":"heartbeat"}"#);
     let response = Client::once(modegate.runtime(), without_id).await;
@@ -62,7 +56,7 @@ async fn an_upstream_that_takes_no_connection_in_time() {
         assert!(queued.len() < 64, "the queue is never full");
     }
     let url = format!("http://{address}");
-    let modegate = Modegate::start(&all(&url, "[timeouts]\nconnect = \"100ms\"\n")).await;
+    let modegate = Modegate::start(&settings_for(&url, "[timeouts]\nconnect = \"100ms\"\n")).await;
     assert_all_refused(&modegate, LATE).await;
 }
 

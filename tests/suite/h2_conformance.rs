@@ -83,7 +83,7 @@ impl Must {
             (Connection(codes) | Either(codes), Came::Gone(Some(code))) => codes.contains(&code),
             (Connection(_) | Either(_), Came::Gone(None)) => true,
             (Stream(codes) | Either(codes), Came::Reset(code)) => codes.contains(&code),
-            (Stream(_) | Either(_), Came::Refused(_)) => true,
+            (Stream(_) | Either(_), Came::Refused(status)) => (400..=499).contains(&status),
             (Answer, Came::Answered) | (GoOn, Came::WentOn) => true,
             _ => false,
         }

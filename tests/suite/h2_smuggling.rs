@@ -47,6 +47,11 @@ async fn assert_alive(modegate: &Modegate, case: &str) {
 
 /// Whatever reached the origin reads in one way, and has nothing in it that was not asked for.
 fn assert_one_reading(origin: &Origin, modegate_sees: &str, case: &str) {
+    assert_one_reading_of(origin, modegate_sees, BODY, case);
+}
+
+/// The same where this body is to arrive.
+fn assert_one_reading_of(origin: &Origin, modegate_sees: &str, body: &str, case: &str) {
     for received in origin.received() {
         let raw = String::from_utf8_lossy(&received.head.raw).into_owned();
         let line = format!("POST {modegate_sees} HTTP/1.1");
@@ -64,7 +69,7 @@ fn assert_one_reading(origin: &Origin, modegate_sees: &str, case: &str) {
         for name in ["connection", "upgrade", "te", "proxy-connection", "keep-alive"] {
             assert!(received.head.all(name).is_empty(), "{case}: {raw:?}");
         }
-        assert!(received.end != Some(End::Clean) || received.text() == BODY, "{case}");
+        assert!(received.end != Some(End::Clean) || received.text() == body, "{case}");
     }
 }
 
@@ -142,25 +147,31 @@ async fn fields_that_http2_does_not_have() {
 async fn a_length_that_arrives_is_the_bodys() {
     let origin = Origin::echo().await;
     let modegate = clear(&origin.url(), "").await;
-    let lengths: [(&[Bytes], Option<&str>); 8] = [
-        (&[b""], None),
-        (&[b""], Some("")),
-        (&[b"0"], None),
-        (&[b"", b"0"], None),
-        (&[b"2", b"2"], Some(BODY)),
-        (&[b"2", b""], Some(BODY)),
-        (&[b"2, 2"], Some(BODY)),
-        (&[b"002"], Some(BODY)),
+    // Whether it is served, where only one of the two will do.
+    let lengths: [(&[Bytes], Option<&str>, Option<bool>); 9] = [
+        (&[b""], None, None),
+        (&[b""], Some(""), None),
+        (&[b"0"], None, None),
+        (&[b"", b"0"], None, None),
+        (&[b"2"], Some(BODY), Some(true)),
+        (&[b"2", b"2"], Some(BODY), Some(true)),
+        (&[b"2", b""], Some(BODY), Some(false)),
+        (&[b"2, 2"], Some(BODY), Some(false)),
+        (&[b"002"], Some(BODY), Some(true)),
     ];
     for target in [&b"/api/chat"[..], b"/upload"] {
-        for (values, body) in lengths {
+        for (values, body, is_served) in lengths {
             origin.forget();
             let case = format!("{values:?} of {body:?}");
             let mut fields = head(target);
             fields.extend(values.iter().map(|value| (&b"content-length"[..], *value)));
             let mut h2 = H2::connect(modegate.frontend()).await;
             let answered = send(&mut h2, &fields, body).await;
-            assert!(answered.status == 200 || is_refused(&answered), "{case}: {answered:?}");
+            let served = is_served.unwrap_or(answered.status == 200);
+            assert_eq!(answered.status == 200, served, "{case}: {answered:?}");
+            assert!(served || is_refused(&answered), "{case}: {answered:?}");
+            let whole = origin.received().iter().filter(|one| one.end == Some(End::Clean)).count();
+            assert!(whole == usize::from(served) || is_served.is_none(), "{case}: {whole}");
             for received in origin.received() {
                 let whole = received.end == Some(End::Clean);
                 assert!(!whole || received.text() == body.unwrap_or_default(), "{case}");
@@ -220,21 +231,28 @@ const BAD_VALUES: &[(Bytes, Bytes)] = &[
     (b":authority", b"a/smuggled"),
 ];
 
-/// No scheme of the client's goes anywhere.
-const ODD_SCHEMES: [Bytes; 4] = [b"", b"http smuggled", b"http\r\nsmuggled: 1", b"javascript"];
+/// No scheme of the client's goes anywhere; whether a request with it does.
+const ODD_SCHEMES: [(Bytes, bool); 4] = [
+    (b"", true),
+    (b"http smuggled", false),
+    (b"http\r\nsmuggled: 1", false),
+    (b"javascript", true),
+];
 
 #[tokio::test]
 async fn schemes_that_are_none() {
     let origin = Origin::echo().await;
     let modegate = clear(&origin.url(), "").await;
-    for scheme in ODD_SCHEMES {
+    for (scheme, is_served) in ODD_SCHEMES {
         origin.forget();
         let case = String::from_utf8_lossy(scheme);
         let mut fields = head(b"/api/chat");
         fields[1].1 = scheme;
         let mut h2 = H2::connect(modegate.frontend()).await;
         let answered = send(&mut h2, &fields, Some(BODY)).await;
-        assert!(answered.status == 200 || is_refused(&answered), "{case}: {answered:?}");
+        assert_eq!(answered.status == 200, is_served, "{case}: {answered:?}");
+        assert!(is_served || is_refused(&answered), "{case}: {answered:?}");
+        assert_eq!(origin.requests(), usize::from(is_served), "{case}");
         assert_one_reading(&origin, "/api/chat", &case);
         assert_alive(&modegate, &case).await;
     }
@@ -266,16 +284,17 @@ async fn pseudo_fields_that_are_no_such_thing() {
     }
 }
 
-/// What may pass, as long as it can be read in one way only: the request's target, and what the
-/// origin may get it as. Without one, it is refused.
-const ODD_PATHS: &[(Bytes, Option<&str>)] = &[
+/// The request's target, and the target and the body that the origin gets of it. Without them, it
+/// is refused.
+const ODD_PATHS: &[(Bytes, Option<(&str, &str)>)] = &[
     (b"api/chat", None),
     (b"client.example:80", None),
-    (b"http://evil/api/chat", Some("/api/chat")),
-    (b"//evil/api/chat", Some("//evil/api/chat")),
-    (b"/api/chat#smuggled", Some("/api/chat")),
-    (b"/api/chat?x=%0d%0a", Some("/api/chat?x=%0d%0a")),
-    (b"?x", Some("/?x")),
+    (b"http://evil/api/chat", None),
+    (b"javascript:/api/chat", None),
+    (b"//evil/api/chat", Some(("//evil/api/chat", STRIPPED))),
+    (b"/api/chat#smuggled", Some(("/api/chat", STRIPPED))),
+    (b"/api/chat?x=%0d%0a", Some(("/api/chat?x=%0d%0a", STRIPPED))),
+    (b"?x", Some(("/?x", FAST))),
     (b"\\\\evil/api", None),
 ];
 
@@ -287,13 +306,18 @@ async fn targets_that_only_http2_can_write() {
         origin.forget();
         let case = String::from_utf8_lossy(path);
         let mut h2 = H2::connect(modegate.frontend()).await;
-        let answered = send(&mut h2, &head(path), Some(BODY)).await;
+        let answered = send(&mut h2, &head(path), Some(FAST)).await;
         match passes {
             None => {
                 assert!(is_refused(&answered), "{case}: {answered:?}");
                 assert_eq!(origin.requests(), 0, "{case}");
             }
-            Some(passes) => assert_one_reading(&origin, passes, &case),
+            Some((target, body)) => {
+                assert_eq!((answered.status, origin.requests()), (200, 1), "{case}");
+                assert_eq!(answered.text(), *body, "{case}");
+                assert_eq!(origin.last().text(), *body, "{case}");
+                assert_one_reading_of(&origin, target, body, &case);
+            }
         }
         assert_alive(&modegate, &case).await;
     }
@@ -313,17 +337,18 @@ async fn the_server_as_a_whole_is_for_options() {
 async fn whoever_is_named_the_upstream_is_the_configured_one() {
     let origin = Origin::echo().await;
     let modegate = clear(&origin.url(), "").await;
-    let named: [(Option<Bytes>, &[Bytes]); 8] = [
-        (Some(b"client.example"), &[b"client.example"]),
-        (Some(b"client.example"), &[b"evil.example"]),
-        (Some(b"client.example"), &[b""]),
-        (Some(b"client.example"), &[b"a", b"b"]),
-        (Some(b"user:word@client.example"), &[]),
-        (Some(b""), &[]),
-        (None, &[b"client.example"]),
-        (None, &[b"a", b"b"]),
+    // Without a status, the stream is reset.
+    let named: [(Option<Bytes>, &[Bytes], u16); 8] = [
+        (Some(b"client.example"), &[b"client.example"], 200),
+        (Some(b"client.example"), &[b"evil.example"], 400),
+        (Some(b"client.example"), &[b""], 400),
+        (Some(b"client.example"), &[b"a", b"b"], 400),
+        (Some(b"user:word@client.example"), &[], 400),
+        (Some(b""), &[], 0),
+        (None, &[b"client.example"], 200),
+        (None, &[b"a", b"b"], 400),
     ];
-    for (authority, hosts) in named {
+    for (authority, hosts, status) in named {
         origin.forget();
         let case = format!("{authority:?} {hosts:?}");
         let mut fields = head(b"/upload");
@@ -334,7 +359,8 @@ async fn whoever_is_named_the_upstream_is_the_configured_one() {
         fields.extend(hosts.iter().map(|host| (&b"host"[..], *host)));
         let mut h2 = H2::connect(modegate.frontend()).await;
         let answered = send(&mut h2, &fields, Some(BODY)).await;
-        assert!(answered.status == 200 || is_refused(&answered), "{case}: {answered:?}");
+        assert_eq!(answered.status, status, "{case}: {answered:?}");
+        assert_eq!(origin.requests(), usize::from(status == 200), "{case}");
         assert_one_reading(&origin, "/upload", &case);
         assert_alive(&modegate, &case).await;
     }

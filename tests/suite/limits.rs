@@ -185,7 +185,7 @@ async fn heads_of_answers() {
 #[tokio::test]
 async fn slow_heads_and_idle_connections_are_closed_and_streams_are_not() {
     let (origin, mut scripts) = Origin::stepwise().await;
-    let extra = "[timeouts]\nheader = \"200ms\"\nkeep_alive = \"100ms\"\n";
+    let extra = "[timeouts]\nheader = \"400ms\"\nkeep_alive = \"400ms\"\n";
     let modegate = Modegate::start(&settings(&origin, extra)).await;
 
     let mut events = Client::connect(modegate.frontend()).await;

@@ -60,6 +60,7 @@ mod h2_floods;
 mod h2_grpc;
 mod h2_hpack;
 mod h2_messages;
+mod h2_neighbours;
 mod h2_shutdown;
 mod h2_smuggling;
 mod h2_upstreams;

@@ -34,13 +34,14 @@ async fn one_that_reads_slowly_gets_all_of_its_answer() {
     // The last part waits in the process's own buffers: sizes about a connection's.
     for length in [400_000, 3_735_000, 16 << 20] {
         let origin = large_origin(length).await;
-        let extra = "[timeouts]\nkeep_alive = \"50ms\"\nheader = \"50ms\"\n";
+        let extra = "[timeouts]\nkeep_alive = \"50ms\"\nheader = \"400ms\"\n";
         let modegate = Modegate::start(&settings(&origin, extra)).await;
         let mut client = Client::connect(modegate.frontend()).await;
         client.write(Request::get("/large").bytes()).await;
         let head = client.head().await.expect("a head");
         let mut framing = head.framing(Framing::None);
         let mut read = 0;
+        outlast_header(&modegate).await;
         for _ in 0..5 {
             outlast_keep_alive(&modegate).await;
             if let Piece::Data(data) = client.piece(&mut framing).await {
@@ -99,7 +100,7 @@ async fn one_that_asks_no_more_is_closed_whatever_it_asked_before() {
 #[tokio::test]
 async fn a_head_that_began_early_has_its_own_time() {
     let (origin, mut scripts) = Origin::stepwise().await;
-    let extra = "[timeouts]\nheader = \"150ms\"\n";
+    let extra = "[timeouts]\nheader = \"400ms\"\n";
     let modegate = Modegate::start(&settings(&origin, extra)).await;
     for begun in ["GE", "\r\n", "GET /next HTTP/1.1\r\nHost"] {
         let mut client = Client::connect(modegate.frontend()).await;
@@ -131,7 +132,7 @@ async fn an_upload_may_go_on_after_its_answer() {
         _ => Answer::Echo,
     })
     .await;
-    let extra = "[timeouts]\nheader = \"150ms\"\nkeep_alive = \"100ms\"\n";
+    let extra = "[timeouts]\nheader = \"400ms\"\nkeep_alive = \"100ms\"\n";
     let modegate = Modegate::start(&settings(&origin, extra)).await;
     let mut client = Client::connect(modegate.frontend()).await;
     client.write("POST /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\n\r\n").await;

@@ -4,6 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::control_process::handles;
 use crate::harness::{
     Authority, H2, Modegate, Origin, Pair, Start, TempDir, Tls, der, eventually, listener, post,
     secure,
@@ -11,6 +12,13 @@ use crate::harness::{
 
 const FAST: &str = r#"{"text":"hi","processing":{"mode":"fast"}}"#;
 const STRIPPED: &str = r#"{"text":"hi"}"#;
+const HANGUP: u32 = 1;
+
+/// Puts a file in place as a whole: nobody sees half of it.
+fn place(dir: &TempDir, name: &str, content: impl AsRef<[u8]>) {
+    let next = dir.write("next", content);
+    std::fs::rename(next, dir.path().join(name)).unwrap();
+}
 
 /// The certificate that a new connection is shown.
 async fn shown(modegate: &Modegate, authority: &Authority) -> Vec<u8> {
@@ -51,8 +59,8 @@ async fn a_new_pair_is_for_new_connections_and_needs_no_restart() {
     assert_served(&mut open).await;
 
     let next = authority.pair("localhost");
-    modegate.dir().write("key.pem", &next.key);
-    modegate.dir().write("cert.pem", &next.cert);
+    place(modegate.dir(), "key.pem", &next.key);
+    place(modegate.dir(), "cert.pem", &next.cert);
     until_shown(&modegate, &authority, &next).await;
     assert_ne!(before, der(&next));
     assert_served(&mut open).await;
@@ -65,6 +73,7 @@ async fn files_that_do_not_fit_change_nothing_and_are_said_once() {
     let (authority, origin) = (Authority::new(), Origin::echo().await);
     let modegate = secure(&authority, &origin.url(), "").await;
     let before = shown(&modegate, &authority).await;
+    handles(&modegate, HANGUP).await;
     let next = authority.pair("localhost");
     let faults = [
         ("half of a pair", "cert.pem", next.cert.as_str()),
@@ -73,8 +82,8 @@ async fn files_that_do_not_fit_change_nothing_and_are_said_once() {
         ("nothing", "cert.pem", ""),
     ];
     for (at, (case, file, content)) in faults.into_iter().enumerate() {
-        modegate.dir().write(file, content);
-        modegate.signal("HUP");
+        // No signal: one that comes after a look would have it said twice.
+        place(modegate.dir(), file, content);
         eventually(case, async || {
             (said(&modegate, "certificate not reloaded") == at + 1).then_some(())
         })
@@ -82,9 +91,13 @@ async fn files_that_do_not_fit_change_nothing_and_are_said_once() {
         assert_eq!(shown(&modegate, &authority).await, before, "{case}");
     }
     std::fs::remove_file(modegate.dir().path().join("cert.pem")).unwrap();
-    modegate.signal("HUP");
     eventually("a file that is gone", async || {
         (said(&modegate, "certificate not reloaded") == 5).then_some(())
+    })
+    .await;
+    modegate.signal("HUP");
+    eventually("the answer to a signal", async || {
+        (said(&modegate, "certificate not reloaded") == 6).then_some(())
     })
     .await;
     assert_served(&mut opened(&modegate, &authority).await).await;
@@ -96,8 +109,8 @@ async fn files_that_do_not_fit_change_nothing_and_are_said_once() {
     assert!(named, "each names its file: {:#?}", modegate.logs());
 
     // The second write makes it whole.
-    modegate.dir().write("cert.pem", &next.cert);
-    modegate.dir().write("key.pem", &next.key);
+    place(modegate.dir(), "cert.pem", &next.cert);
+    place(modegate.dir(), "key.pem", &next.key);
     modegate.signal("HUP");
     until_shown(&modegate, &authority, &next).await;
 }
@@ -155,7 +168,8 @@ async fn clients_that_are_no_longer_trusted_are_let_in_no_more() {
         h2.exchange(&post("/api/chat"), FAST).await.status == 200
     };
     assert!(lets_in(&known).await && !lets_in(&next).await);
-    dir.write("clients.pem", new.pem());
+    handles(&modegate, HANGUP).await;
+    place(&dir, "clients.pem", new.pem());
     modegate.signal("HUP");
     eventually("the new roots", async || lets_in(&next).await.then_some(())).await;
     assert!(!lets_in(&known).await);

@@ -221,8 +221,8 @@ async fn a_silent_tunnel_ends_after_its_idle_time_if_it_has_one() {
 #[tokio::test]
 async fn a_tunnel_outlives_every_other_limit() {
     let origin = tunnel_origin().await;
-    let extra = "[timeouts]\nidle = \"50ms\"\nkeep_alive = \"50ms\"\nheader = \"50ms\"\n\
-         first_byte = \"50ms\"\nbody = \"50ms\"\n";
+    let extra = "[timeouts]\nidle = \"50ms\"\nkeep_alive = \"400ms\"\nheader = \"400ms\"\n\
+         first_byte = \"400ms\"\nbody = \"400ms\"\n";
     let modegate = Modegate::start(&settings(&origin, extra)).await;
     let mut client = Client::connect(modegate.frontend()).await;
     client.write(upgrade("/ws").bytes()).await;

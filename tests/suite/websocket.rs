@@ -165,7 +165,7 @@ async fn messages_of_16_mib_pass_whole_and_in_fragments() {
 async fn tunnels_side_by_side_keep_apart_and_outlast_other_limits() {
     const TUNNELS: u8 = 24;
     let origin = echo().await;
-    let limits = "[timeouts]\nidle = \"50ms\"\nkeep_alive = \"50ms\"\nheader = \"50ms\"\n\
+    let limits = "[timeouts]\nidle = \"50ms\"\nkeep_alive = \"50ms\"\nheader = \"400ms\"\n\
          body = \"50ms\"\nfirst_byte = \"500ms\"\nstream_idle = \"50ms\"\npool_idle = \"50ms\"\n";
     let modegate = Modegate::start(&settings(&origin, limits)).await;
     let mut clients = Vec::new();

@@ -234,6 +234,8 @@ fn chunks_that_are_none() {
         "0\r\nX: |\0\r\n".to_owned(),
         "0\r\nX: y|\n".to_owned(),
         "0\r\nContent-Length|: 1\r\n".to_owned(),
+        "0\r\nUpgrade|: foo\r\n".to_owned(),
+        "0\r\nConnection|: upgrade\r\n".to_owned(),
         "0\r\nX: y\r\ntransfer-encoding|: chunked\r\n".to_owned(),
         "0\r\nHost|: h\r\n".to_owned(),
         format!("0\r\nX: {}|y\r\n", "y".repeat(TRAILERS_LIMIT - 4)),

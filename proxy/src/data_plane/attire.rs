@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, TE, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderValue, TE, UPGRADE};
 use modegate_filters::inspect::Verdict;
 use modegate_filters::tags;
 
@@ -87,10 +87,16 @@ impl Attire {
             // An entry's further values come without its name.
             current = name.or(current);
             let Some(name) = &current else { continue };
-            if *name != CONTENT_LENGTH {
-                dressed.append(name, value);
-            } else if let Some(length) = length(&value) {
-                dressed.insert(CONTENT_LENGTH, length);
+            match *name {
+                CONTENT_LENGTH => {
+                    if let Some(length) = length(&value) {
+                        dressed.insert(CONTENT_LENGTH, length);
+                    }
+                }
+                COOKIE if protocol == Protocol::Http1 => add_cookie(&mut dressed, value),
+                _ => {
+                    dressed.append(name, value);
+                }
             }
         }
         dressed
@@ -103,6 +109,15 @@ impl Attire {
             headers.remove(name);
         }
     }
+}
+
+/// HTTP/2 lets a client send each cookie by itself; HTTP/1.1 has one field for all (RFC 9113, section
+/// 8.2.3).
+fn add_cookie(dressed: &mut HeaderMap, value: HeaderValue) {
+    let joined =
+        dressed.get(COOKIE).map(|cookies| [cookies.as_bytes(), value.as_bytes()].join(&b"; "[..]));
+    let cookies = joined.and_then(|joined| HeaderValue::from_bytes(&joined).ok());
+    dressed.insert(COOKIE, cookies.unwrap_or(value));
 }
 
 /// A length as every server reads it. HTTP/2 lets a client write one that is none, which is no

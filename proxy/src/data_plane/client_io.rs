@@ -167,7 +167,6 @@ impl<T: Transport> ClientIo<T> {
         polled: Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
         if polled.is_ready() {
-            self.answered = true;
             self.stall.rest();
             if std::mem::replace(&mut self.write, Write::Taken) == Write::Stalled {
                 // The deadline of the next head was held back; it is set at the next read.
@@ -235,6 +234,7 @@ impl<T: Transport> AsyncWrite for ClientIo<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.answered |= polled.is_ready();
         this.written(cx, polled)
     }
 
@@ -247,7 +247,8 @@ impl<T: Transport> AsyncWrite for ClientIo<T> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.linger.is_none() {
-            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            let polled = Pin::new(&mut this.stream).poll_shutdown(cx);
+            ready!(this.written(cx, polled))?;
         }
         if this.serving.is_tunnel() {
             // The other direction goes on.
@@ -268,6 +269,7 @@ impl<T: Transport> AsyncWrite for ClientIo<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.answered |= polled.is_ready();
         this.written(cx, polled)
     }
 

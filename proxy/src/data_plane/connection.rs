@@ -103,11 +103,11 @@ impl<S: Serve> DataPlane<S> {
         if let Admitted::No(rejection) = admitted {
             return count(plane.metrics.rejections(plane.leg, rejection));
         }
-        let (_held, _) = Held::raise(&plane.metrics, Gauge::Connections(plane.leg), 1);
+        let (counted, _) = Held::raise(&plane.metrics, Gauge::Connections(plane.leg), 1);
         let connection = Connection {
             plane,
             settings,
-            serving: Serving::default(),
+            serving: Serving::holding((admitted, counted)),
             drain: &self.drain,
             rejection,
             stack: &self.stack,
@@ -141,10 +141,13 @@ impl<S: Serve> Connection<'_, S> {
     async fn serve_tls(self, tls: &ServerTls, stream: Stream) {
         let stream = match self.begun(tls.acceptor().accept(stream)).await {
             Some(Ok(stream)) => stream,
-            failed => {
-                let error = failed.map_or("not in time", |_| "broken off");
+            Some(Err(error)) => {
                 count(self.plane.metrics.rejections(self.plane.leg, Rejection::Handshake));
-                return tracing::debug!(leg = self.plane.leg.word(), error, "no TLS");
+                return tracing::debug!(leg = self.plane.leg.word(), %error, "no TLS");
+            }
+            None => {
+                count(self.plane.metrics.rejections(self.plane.leg, Rejection::Handshake));
+                return tracing::debug!(leg = self.plane.leg.word(), "no TLS in time");
             }
         };
         match stream.get_ref().1.alpn_protocol() {

@@ -58,8 +58,8 @@ pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream
     let ended = tokio::select! {
         biased;
         () = serving.too_many_abandoned() => {
-            tracing::warn!(leg = plane.leg.word(), "connection closed: most of its requests were given up");
-            return;
+            tracing::warn!(leg = plane.leg.word(), "connection told to go: most of its requests were given up");
+            None
         }
         _ = draining.wait_for(|draining| *draining) => None,
         () = serving.idle_for(timeouts.keep_alive) => None,

@@ -13,7 +13,8 @@ use super::stack::Answer;
 /// Lets a request on unless it is one too many, or expects what is not there.
 pub fn admit(mut exchange: Exchange) -> ControlFlow<Answer, Exchange> {
     let continues = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    let rejection = if exchange.level > exchange.snapshot.settings.limits.in_flight as u64 {
+    let most = exchange.snapshot.settings.limits.in_flight.min(exchange.plane.most_in_flight);
+    let rejection = if exchange.level > most as u64 {
         Rejection::InFlight
     } else if !exchange.head.headers.get_all(EXPECT).iter().all(continues) {
         Rejection::Expectation

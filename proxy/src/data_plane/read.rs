@@ -1,4 +1,4 @@
-//! How much of a request's body was read, and when last; whether its answer has begun.
+//! How much of a request's body was read, and when last; whether its answer is on its way.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -42,7 +42,12 @@ impl Read {
         self.answered.store(true, Relaxed);
     }
 
-    /// Whether the head of the answer is there.
+    /// The answer is over, or there will be none.
+    pub fn end(&self) {
+        self.answered.store(false, Relaxed);
+    }
+
+    /// Whether the answer is on its way.
     pub fn is_answered(&self) -> bool {
         self.answered.load(Relaxed)
     }

@@ -262,7 +262,8 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let lasted = self.started.elapsed();
-        if self.outcome == Outcome::Gone {
+        self.read.end();
+        if self.outcome == Outcome::Gone && self.first_byte.is_none() {
             self.serving.abandon();
         }
         self.count(lasted);

@@ -32,6 +32,15 @@ impl std::fmt::Display for BadTls {
 
 impl std::error::Error for BadTls {}
 
+/// Why files are read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// They may have changed.
+    Change,
+    /// An operator asked, and wants to be told.
+    Signal,
+}
+
 /// A listener's certificate, key and trust, as last read.
 pub struct ServerTls {
     files: ListenerTls,
@@ -61,12 +70,12 @@ impl ServerTls {
         TlsAcceptor::from(self.current.load_full())
     }
 
-    /// Reads the files again if they changed. Files that do not fit together change nothing: a
-    /// pair is two writes, and the second one makes it whole.
-    pub fn look(&self) {
+    /// Reads the files again, if they changed or where an operator asks. Files that do not fit
+    /// together change nothing: a pair is two writes, and the second one makes it whole.
+    pub fn look(&self, why: Why) {
         let seen = fingerprint(&self.files);
         let looked = &mut *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::replace(looked, seen) == seen {
+        if std::mem::replace(looked, seen) == seen && why == Why::Change {
             return;
         }
         let cert = self.files.cert.display().to_string();

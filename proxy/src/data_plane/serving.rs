@@ -1,5 +1,6 @@
 //! What a connection's stream and the requests on it know of one another.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::task::Context;
@@ -9,11 +10,13 @@ use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
 /// Counts the requests of one connection.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Serving(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
+    /// What the connection holds of what all share, given back with the last that knows of it.
+    _held: Option<Box<dyn Debug + Send + Sync>>,
     begun: AtomicU32,
     ended: AtomicU32,
     requests: AtomicU32,
@@ -29,6 +32,11 @@ struct State {
 const ABANDONED: u32 = 200;
 
 impl Serving {
+    /// A connection that holds this until it is gone, the tunnel that it may become included.
+    pub fn holding(held: impl Debug + Send + Sync + 'static) -> Serving {
+        Serving(Arc::new(State { _held: Some(Box::new(held)), ..State::default() }))
+    }
+
     fn begin(&self) {
         if self.0.begun.fetch_add(1, Relaxed) == 0 {
             self.0.first.notify_one();
@@ -57,7 +65,7 @@ impl Serving {
         self.0.waiter.register(cx.waker());
     }
 
-    /// A request was given up by the client before its answer's end.
+    /// A request was given up by the client before its answer had begun.
     pub fn abandon(&self) {
         let abandoned = self.0.abandoned.fetch_add(1, Relaxed) + 1;
         if abandoned >= ABANDONED && abandoned > self.0.requests.load(Relaxed) / 2 {

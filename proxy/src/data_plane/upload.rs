@@ -64,10 +64,12 @@ impl Outgoing {
             return Outgoing::Empty;
         }
         let settings = &record.snapshot().settings;
+        // What may be silent for ever has no pace either.
+        let rate = settings.limits.upload_rate.filter(|_| idle.is_some());
         Outgoing::Stream(Upload {
             body,
             idle: Idle::new(idle),
-            pace: Pace::new(settings.limits.upload_rate, settings.timeouts.body),
+            pace: Pace::new(rate, settings.timeouts.body),
             read: record.read().clone(),
             _busy: record.busy(),
         })
@@ -135,7 +137,7 @@ impl Whole {
 
 impl Upload {
     /// Where both sides talk at once, as in a stream of messages each way, the body has all the
-    /// time that the answer takes.
+    /// time that the answer takes, and no more.
     fn is_slow(&mut self, cx: &mut Context<'_>) -> bool {
         !self.read.is_answered() && self.pace.poll_over(cx, self.read.bytes())
     }

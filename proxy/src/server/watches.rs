@@ -9,7 +9,7 @@ use pingora_core::services::background::BackgroundService;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::interval;
 
-use crate::data_plane::ServerTls;
+use crate::data_plane::{ServerTls, Why};
 use crate::flags::{Reload, Store, watch as watch_config};
 
 /// How often certificates are looked at: a secret's mount gives no events.
@@ -52,11 +52,11 @@ impl WatchCertificates {
             Err(error) => return tracing::error!(%error, "SIGHUP cannot be received"),
         };
         loop {
-            tokio::select! {
-                _ = looks.tick() => {}
-                _ = hangup.recv() => {}
-            }
-            self.0.iter().for_each(|tls| tls.look());
+            let why = tokio::select! {
+                _ = looks.tick() => Why::Change,
+                _ = hangup.recv() => Why::Signal,
+            };
+            self.0.iter().for_each(|tls| tls.look(why));
         }
     }
 }

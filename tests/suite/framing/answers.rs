@@ -4,6 +4,7 @@ use crate::harness::{Answer, Client, End, Modegate, Origin, Request, script, set
 
 const POISON: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
 const CLEAN: &str = "clean";
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 /// An origin with one bad answer, behind a process with one thread, so that a connection would be
 /// used again.
@@ -24,12 +25,13 @@ async fn case_61_what_stands_behind_an_answer_reaches_nobody() {
     let answers = [
         ("GET", format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{{}}{POISON}")),
         ("GET", format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n{POISON}{POISON}")),
-        ("GET", format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{POISON}")),
+        ("GET", format!("{CHUNKED}0\r\n\r\n{POISON}")),
+        ("GET", format!("{CHUNKED}2\r\n{{}}\r\n0\r\n\r\n{POISON}")),
         ("GET", format!("HTTP/1.1 204 No Content\r\nContent-Length: 71\r\n\r\n{POISON}")),
         ("GET", format!("HTTP/1.1 204 No Content\r\n\r\n{POISON}")),
         ("GET", format!("HTTP/1.1 304 Not Modified\r\nContent-Length: 6\r\n\r\n{POISON}")),
         ("HEAD", format!("HTTP/1.1 200 OK\r\nContent-Length: 71\r\n\r\n{POISON}")),
-        ("HEAD", format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{POISON}")),
+        ("HEAD", format!("{CHUNKED}{POISON}")),
         ("POST", format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n{POISON}")),
         ("POST", format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n{POISON}")),
     ];
@@ -65,6 +67,10 @@ async fn case_61_an_answer_of_two_lengths_is_none() {
         "Content-Length: 99999999999999999999\r\n\r\nhello",
         "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "Connection: transfer-encoding\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n\
+         5\r\nhello\r\n0\r\n\r\n",
+        "Connection: content-length\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n\
+         5\r\nhello\r\n0\r\n\r\n",
         "Transfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         "Transfer-Encoding: identity\r\n\r\nhello",

@@ -86,8 +86,11 @@ async fn section_3_4_a_preface_that_is_none() {
     let tls = crate::harness::Authority::new();
     let secure = crate::harness::secure(&tls, &origin.url(), "").await;
     let wrong = b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n";
-    let mut clear = H2::bare(modegate.frontend()).await;
-    clear.write([&wrong[..], &Frame::settings(&[]).bytes(), &ask(1).bytes()].concat()).await;
+    let mut first = H2::bare(modegate.frontend()).await;
+    first.write([&wrong[..], &Frame::settings(&[]).bytes(), &ask(1).bytes()].concat()).await;
+    // It is no HTTP/2, so that no GOAWAY comes.
+    assert_eq!(first.closed().await, None);
+    assert_eq!((first.settings.is_none(), first.so_far(1).status), (true, 0));
     let mut client = crate::harness::Client::connect(modegate.frontend()).await;
     client.write(wrong).await;
     assert!(client.try_response_to("PRI").await.is_none_or(|answer| answer.status == 400));
@@ -101,6 +104,10 @@ async fn section_3_4_a_preface_that_is_none() {
     h2.write("GET /other HTTP/1.1\r\nHost: h\r\n\r\n").await;
     h2.closed().await;
     assert_eq!(origin.requests(), 0);
+    let mut h2 = H2::connect(modegate.frontend()).await;
+    let answered = h2.exchange(&post("/api/chat"), "{}").await;
+    assert_eq!((answered.status, answered.ended), (200, Ended::Clean));
+    assert_eq!(origin.requests(), 1);
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ pub struct Answered {
     pub trailers: Vec<Field>,
     /// Whether it ended as it should.
     pub ended: Ended,
+    /// The code of a RST_STREAM that came after its end.
+    pub late: Option<u32>,
 }
 
 /// How a stream ended.
@@ -172,28 +174,35 @@ impl H2 {
     pub async fn upload(&mut self, stream: u32, body: &[u8]) -> usize {
         let mut sent = 0;
         while sent < body.len() && self.so_far(stream).ended == Ended::Not {
-            let Some(settings) = &self.settings else {
-                self.frame().await;
-                continue;
-            };
-            let begin = settings.setting(frame::INITIAL_WINDOW_SIZE).unwrap_or(65_535);
-            let room = |of| self.room.get(&of).copied().unwrap_or_default();
-            let room = (i64::from(begin) + room(stream)).min(65_535 + room(0)).min(16_384);
-            if room <= 0 {
-                if self.frame().await.is_none() {
-                    break;
+            match self.send_piece(stream, &body[sent..]).await {
+                0 => {
+                    if self.frame().await.is_none() {
+                        break;
+                    }
                 }
-                continue;
+                next => sent += next,
             }
-            let next = (body.len() - sent).min(room as usize);
-            let end = if sent + next == body.len() { frame::END_STREAM } else { 0 };
-            self.send(Frame::data(stream, &body[sent..sent + next], end)).await;
+        }
+        sent
+    }
+
+    /// Sends as much of the rest of a body as the windows take now and a frame holds; gives how
+    /// much that is.
+    pub async fn send_piece(&mut self, stream: u32, rest: &[u8]) -> usize {
+        // The windows are known once the settings are.
+        let Some(settings) = &self.settings else { return 0 };
+        let begin = settings.setting(frame::INITIAL_WINDOW_SIZE).unwrap_or(65_535);
+        let room = |of| self.room.get(&of).copied().unwrap_or_default();
+        let room = (i64::from(begin) + room(stream)).min(65_535 + room(0)).min(16_384);
+        let next = rest.len().min(usize::try_from(room).unwrap_or_default());
+        if next > 0 {
+            let end = if next == rest.len() { frame::END_STREAM } else { 0 };
+            self.send(Frame::data(stream, &rest[..next], end)).await;
             for of in [0, stream] {
                 *self.room.entry(of).or_default() -= next as i64;
             }
-            sent += next;
         }
-        sent
+        next
     }
 
     /// A request with a body that fits one frame, and its answer.
@@ -260,6 +269,7 @@ impl H2 {
             frame::RST_STREAM if answered.ended == Ended::Not => {
                 answered.ended = Ended::Reset(read.number(0));
             }
+            frame::RST_STREAM => answered.late = Some(read.number(0)),
             _ => {}
         }
         let ends = matches!(read.kind, frame::HEADERS | frame::DATA) && read.has(frame::END_STREAM);

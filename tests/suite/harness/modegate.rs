@@ -305,11 +305,20 @@ impl Modegate {
         self.exited(DEADLINE).await
     }
 
-    /// Memory in use, in KiB: `VmRSS` of the process.
+    /// Memory in use, in KiB.
     pub fn memory(&self) -> usize {
+        self.kib("VmRSS:")
+    }
+
+    /// The most memory that was ever in use, in KiB.
+    pub fn peak_memory(&self) -> usize {
+        self.kib("VmHWM:")
+    }
+
+    fn kib(&self, name: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.expect("the process's status");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find(|line| line.starts_with(name)).expect(name);
         line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
     }
 }
