@@ -104,13 +104,21 @@ async fn an_upload_keeps_a_pace() {
 /// and one whose answer has begun, as in a stream each way.
 #[tokio::test]
 async fn an_upload_that_keeps_it_has_its_time() {
-    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec();
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
     let origin = Origin::start(move |request| match request.target() {
-        "/early" => Answer::Early(answer.clone()),
+        "/begun" => Answer::Early(format!("{head}be").into_bytes()),
+        "/over" => Answer::Early(format!("{head}over").into_bytes()),
         _ => Answer::Echo,
     })
     .await;
-    for (rate, target) in [("1B", "/upload"), ("off", "/upload"), ("1GiB", "/early")] {
+    // An answer that is on its way gives a body its time; one that is over does not.
+    let cases = [
+        ("1B", "/upload", End::Clean),
+        ("off", "/upload", End::Clean),
+        ("1GiB", "/begun", End::Clean),
+        ("1GiB", "/over", End::Cut),
+    ];
+    for (rate, target, end) in cases {
         let extra = format!(
             "[timeouts]\nbody = \"1s\"\nheader = \"2s\"\n[limits]\nupload_rate = \"{rate}\"\n"
         );
@@ -118,22 +126,27 @@ async fn an_upload_that_keeps_it_has_its_time() {
         let mut client = Client::connect(modegate.frontend()).await;
         let head = format!("PUT {target} HTTP/1.1\r\nHost: h\r\nContent-Length: 20\r\n\r\n");
         client.write(head + "0123456789").await;
-        if target == "/early" {
-            assert_eq!(client.response().await.text(), "ok");
+        match target {
+            "/begun" => assert_eq!(client.head().await.expect("an answer").part(1), "200"),
+            "/over" => assert_eq!(client.response().await.text(), "over"),
+            _ => {}
         }
         // Another connection was closed for its head: the body's time is over.
         let mut slow = Client::connect(modegate.frontend()).await;
         slow.write("GET ").await;
         slow.closed().await;
-        client.write("0123456789").await;
-        if target != "/early" {
+        if end == End::Clean {
+            client.write("0123456789").await;
+        }
+        if target == "/upload" {
             assert_eq!(client.response().await.text(), "01234567890123456789", "{rate}");
         }
         eventually("the whole upload", async || {
             let received = origin.received().pop()?;
-            (received.end == Some(End::Clean) && received.body.len() == 20).then_some(())
+            (received.end == Some(end)).then_some(())
         })
         .await;
+        assert_eq!(origin.last().body.len(), if end == End::Clean { 20 } else { 10 });
         clean(&modegate).await;
     }
 }

@@ -121,7 +121,7 @@ async fn resets_that_come_once_the_request_is_served() {
         modegate.counted("modegate_inflight", &[], 0.0).await;
         modegate.counted("modegate_connections", &[], 0.0).await;
     }
-    modegate.logged("connection closed: most of its requests were given up").await;
+    modegate.logged("connection told to go: most of its requests were given up").await;
 }
 
 /// What follows a request's head to make us reset the stream.
