@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use modegate_config::flags::FlagLayer;
 use modegate_config::{Bind, Config};
-use modegate_filters::route::Leg;
 use pingora_core::server::configuration::{Opt, ServerConf};
 use pingora_core::server::{RunArgs, Server};
 use pingora_core::services::background::background_service;
@@ -99,9 +98,7 @@ impl App {
         let digests = Arc::new(DigestKey::default());
         let most_connections = files::most_connections(config.limits.connections);
         let mut app = DataPlane::build(drain.clone(), Admission::new(most_connections));
-        let legs =
-            Leg::ALL.into_iter().filter(|leg| config.listeners.iter().any(|l| l.leg == *leg));
-        let most_in_flight = (most_connections / legs.count().max(1)).max(1);
+        let most_in_flight = files::most_in_flight(most_connections, &config.listeners);
         let (mut sockets, mut listeners, mut places) = (Vec::new(), Vec::new(), 0);
         for listener in &config.listeners {
             let upstreams = Upstreams::new(listener, &config.upstream, &client_tls, &mut places)?;
@@ -133,10 +130,7 @@ impl App {
             listeners.push(socket.bound.clone());
             sockets.push(socket);
         }
-        let threads = match config.server.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
+        let threads = threads(config.server.threads);
         server.add_service(Prebound::new("data", app, sockets, threads, &drain));
 
         let sources = Sources {
@@ -178,6 +172,13 @@ impl App {
         server.bootstrap();
         let shutdown_signal = Box::new(DrainFirst { stop, drain, metrics, grace, hands_over });
         server.run(RunArgs { shutdown_signal });
+    }
+}
+
+fn threads(configured: usize) -> usize {
+    match configured {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
     }
 }
 

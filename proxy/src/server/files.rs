@@ -1,5 +1,7 @@
 //! How many files the process may have open, and how many client connections that is enough for.
 
+use modegate_config::Listener;
+use modegate_filters::route::Leg;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// What is kept for everything but requests: the listeners, each thread's poll, the admin API's
@@ -42,6 +44,14 @@ pub fn most_connections(configured: usize) -> usize {
     most
 }
 
+/// How many requests may be in flight on one leg: together they need as many upstream connections
+/// as there may be clients', however many streams those have.
+pub fn most_in_flight(most_connections: usize, listeners: &[Listener]) -> usize {
+    let served = |leg: &Leg| listeners.iter().any(|listener| listener.leg == *leg);
+    let legs = Leg::ALL.iter().filter(|leg| served(leg)).count();
+    (most_connections / legs.max(1)).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +72,24 @@ mod tests {
             assert_eq!(enough_for(files), connections, "{files}");
         }
         assert!(enough_for(u64::MAX) > 1 << 40);
+    }
+
+    #[test]
+    fn legs_share_what_there_is() {
+        let cases = [
+            (100, "bridge", "bridge", 100),
+            (100, "bridge", "runtime", 50),
+            (1, "frontend", "runtime", 1),
+        ];
+        for (most, one, other, expected) in cases {
+            let listener = |leg| {
+                let rest = "bind = \"127.0.0.1:0\"\nupstream = \"unix:/a\"\n";
+                format!("[[listener]]\nleg = \"{leg}\"\n{rest}")
+            };
+            let text = [one, other].map(listener).concat();
+            let config = modegate_config::Config::parse(&text).unwrap();
+            assert_eq!(most_in_flight(most, &config.listeners), expected, "{one} {other}");
+        }
     }
 
     #[test]
