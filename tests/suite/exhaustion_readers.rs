@@ -97,7 +97,10 @@ async fn all(modegate: &Modegate) -> usize {
 async fn a_slow_reader_of_a_fast_stream_holds_its_origin_back_and_nobody_else() {
     let origin = Firehose::start().await;
     let modegate = Modegate::start(&listener("frontend", &origin.url)).await;
-    assert_eq!(all(&modegate).await, FINITE);
+    // Every thread has seen such a stream before: what it keeps for the next is no growth.
+    for _ in 0..3 {
+        assert_eq!(all(&modegate).await, FINITE);
+    }
     let before = modegate.memory();
     let mut slow = Client::connect(modegate.frontend()).await;
     slow.write(Request::post("/endless", "{}").bytes()).await;
@@ -107,7 +110,8 @@ async fn a_slow_reader_of_a_fast_stream_holds_its_origin_back_and_nobody_else() 
     let written = origin.written();
     assert!(on_the_way() < FINITE && written < on_the_way(), "{} MiB", written / MIB);
     let grown = modegate.memory().saturating_sub(before);
-    assert!(grown < 16 * 1024, "{grown} KiB more");
+    // Held, it would be as much as the other took: 128 MiB.
+    assert!(grown < 32 * 1024, "{grown} KiB more");
 
     // It is only held back: what is taken is replaced.
     let mut taken = 0;
