@@ -63,6 +63,7 @@ pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 pub struct App {
     server: Server,
     drain: Drain,
+    admin_drain: Drain,
     metrics: Arc<Metrics>,
     grace: Duration,
     stop: Stop,
@@ -145,8 +146,9 @@ impl App {
         tracing::info!(address = %admin_bound, "admin listening");
         let token = Token::read(config.admin.token_file.as_deref())?;
         let admin = Admin::new(sources, &config.admin, token, drain.clone());
-        // It answers while the rest drains: it has a drain of its own, which only a hand-over starts.
-        server.add_service(Prebound::new("admin", admin, vec![socket], 1, &Drain::new()));
+        // It answers while the rest drains: its own drain is started by a hand-over, and the end.
+        let admin_drain = Drain::new();
+        server.add_service(Prebound::new("admin", admin, vec![socket], 1, &admin_drain));
         server.add_service(background_service("overrides", ExpireOverrides(store.clone())));
         server.add_service(background_service("config", WatchConfig(reload, store)));
         if !certificates.is_empty() {
@@ -156,6 +158,7 @@ impl App {
         Ok(App {
             server,
             drain,
+            admin_drain,
             metrics,
             grace: config.server.grace,
             stop: start.stop,
@@ -168,9 +171,11 @@ impl App {
     /// Serves until the process is told to stop, and until what is in flight then has ended or
     /// the grace period is over.
     pub fn run(self) {
-        let App { mut server, drain, metrics, grace, stop, hands_over, .. } = self;
+        let App { mut server, drain, admin_drain: admin, metrics, grace, stop, hands_over, .. } =
+            self;
         server.bootstrap();
-        let shutdown_signal = Box::new(DrainFirst { stop, drain, metrics, grace, hands_over });
+        let shutdown_signal =
+            Box::new(DrainFirst { stop, drain, admin, metrics, grace, hands_over });
         server.run(RunArgs { shutdown_signal });
     }
 }

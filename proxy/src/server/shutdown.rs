@@ -32,6 +32,8 @@ pub enum Stop {
 pub struct DrainFirst {
     pub stop: Stop,
     pub drain: Drain,
+    /// The admin listener's.
+    pub admin: Drain,
     pub metrics: Arc<Metrics>,
     pub grace: Duration,
     /// Whether SIGQUIT hands the sockets over.
@@ -41,6 +43,20 @@ pub struct DrainFirst {
 #[async_trait]
 impl ShutdownSignalWatch for DrainFirst {
     async fn recv(&self) -> ShutdownSignal {
+        let signal = self.call().await;
+        if matches!(signal, ShutdownSignal::FastShutdown) {
+            // An accept loop that is not told to end fails without end once its thread shuts down,
+            // and holds the process.
+            self.drain.start();
+            self.admin.start();
+        }
+        signal
+    }
+}
+
+impl DrainFirst {
+    /// What the process is to do, once that is to be done at once.
+    async fn call(&self) -> ShutdownSignal {
         let mut calls = match self.stop.listen() {
             Ok(calls) => calls,
             Err(error) => {
