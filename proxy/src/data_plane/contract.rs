@@ -101,14 +101,19 @@ async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer>
     Ok(exchange)
 }
 
-/// Gives a GET's body of unknown length a length: hyper's client sends no other with a GET, and
-/// Node's server reads it.
+/// Reads first what cannot be sent on as it comes. A GET's body of unknown length is given one:
+/// hyper's client sends no other with a GET, and Node's server reads it. A body that was said to be
+/// empty and has not ended may turn out not to be (HTTP/2): nothing is sent before that is known.
 async fn measure(mut exchange: Exchange) -> Result<Exchange, Answer> {
-    let unmeasured = match &exchange.body {
-        Payload::Unread(body) => !body.is_end_stream() && body.size_hint().exact().is_none(),
+    let read_first = match &exchange.body {
+        Payload::Unread(body) if body.is_end_stream() => false,
+        Payload::Unread(body) => match body.size_hint().exact() {
+            Some(length) => length == 0,
+            None => matches!(exchange.head.method, Method::GET | Method::HEAD),
+        },
         Payload::Held(_) => false,
     };
-    if !unmeasured || !matches!(exchange.head.method, Method::GET | Method::HEAD) {
+    if !read_first {
         return Ok(exchange);
     }
     let snapshot = exchange.snapshot.clone();
