@@ -9,8 +9,8 @@ use modegate_filters::bucket::{Canary, KEY_LIMIT, KeySource, Share};
 use toml::de::DeValue;
 
 use crate::read::Section;
-use crate::rule::{Rule, shown, word};
-use crate::value::{DAY, MILLISECOND, duration};
+use crate::rule::{Rule, integer, shown, word};
+use crate::value::{DAY, GIB, MIB, MILLISECOND, duration, size};
 
 /// Names the first rollout; the next one takes another salt and so draws other members.
 const DEFAULT_SALT: &str = "fast-mode/2026-12";
@@ -18,6 +18,10 @@ const DEFAULT_SALT: &str = "fast-mode/2026-12";
 const DEFAULT_KEY: KeySource = KeySource::Room;
 /// The API forwards a message to the cloud well within it.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(30);
+/// Half a minute of two thousand messages a second.
+const DEFAULT_RECORDS: usize = 65_536;
+/// Enough for that many, with rooms as long as they usually are.
+const DEFAULT_MEMORY: usize = 32 * MIB;
 /// A wrong mode is better refused than silently served.
 const DEFAULT_ON_MISMATCH: OnMismatch = OnMismatch::Reject;
 
@@ -31,6 +35,12 @@ pub struct Parity {
     pub window: Duration,
     /// What a mismatch does while `cloud_enforced` is on; reject.
     pub on_mismatch: OnMismatch,
+    /// How many records of what a leg let through are held, for each of the two legs; 65536. In
+    /// force until the process ends.
+    pub records: usize,
+    /// How many bytes those records may take, for each of the two legs; 32 MiB. In force until the
+    /// process ends.
+    pub memory: usize,
 }
 
 /// What a parity mismatch does while `cloud_enforced` is on.
@@ -62,6 +72,8 @@ pub(crate) fn read_parity(root: &mut Section<'_, '_>) -> Parity {
             DEFAULT_ON_MISMATCH,
             word([("reject", OnMismatch::Reject), ("repair", OnMismatch::Repair)]),
         ),
+        records: section.take("records", DEFAULT_RECORDS, integer(1024..=4_194_304)),
+        memory: section.take("memory", DEFAULT_MEMORY, size(MIB..=GIB)),
     })
 }
 

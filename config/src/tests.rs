@@ -130,7 +130,12 @@ fn valid_files() {
     assert!(full.canary.deny.contains("room-2"));
     assert_eq!(
         full.parity,
-        Parity { window: Duration::from_millis(1500), on_mismatch: OnMismatch::Repair }
+        Parity {
+            window: Duration::from_millis(1500),
+            on_mismatch: OnMismatch::Repair,
+            records: 2048,
+            memory: 2 << 20,
+        }
     );
     assert_eq!(full.server, Server { threads: 4, grace: Duration::ZERO });
     assert_eq!(full.timeouts.stream_idle, Some(minutes(10)));

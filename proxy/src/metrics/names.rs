@@ -52,6 +52,42 @@ pub const UPSTREAM_CONNECTS: Name =
 /// Requests sent on a pooled connection.
 pub const UPSTREAM_REUSES: Name =
     ("modegate_upstream_reuses", "Requests sent on a pooled upstream connection");
+/// Verdicts by leg.
+pub const PARITY: Name = ("modegate_parity", "Verdicts on what one leg let through, by leg");
+/// How requests were joined to what the leg before let through.
+pub const PARITY_JOINS: Name =
+    ("modegate_parity_joins", "Requests joined to the leg before, by what they were found by");
+/// What enforcement did.
+pub const PARITY_ENFORCED: Name =
+    ("modegate_parity_enforced", "Mismatches refused or repaired, by what was done");
+/// Records held.
+pub const PARITY_RECORDS: Name =
+    ("modegate_parity_records", "Records held of what a leg let through");
+/// Bytes of records held.
+pub const PARITY_BYTES: Name = ("modegate_parity_bytes", "Bytes of records held");
+/// Records dropped.
+pub const PARITY_DROPPED: Name =
+    ("modegate_parity_dropped", "Records dropped before their time, by the bound that was reached");
+/// Requests and answers of another room.
+pub const CONTAMINATION: Name =
+    ("modegate_contamination", "Requests and answers in another room than their record's");
+/// Time to the first piece of a streamed answer.
+pub const FIRST_EVENT: Name = (
+    "modegate_first_event_seconds",
+    "Seconds from a request's head to the first piece of its streamed answer",
+);
+/// Time between events.
+pub const EVENT_GAP: Name =
+    ("modegate_event_gap_seconds", "Seconds between two events of a streamed answer");
+/// Streamed answers by ending.
+pub const STREAMS: Name = ("modegate_streams", "Streamed answers, by style and how they ended");
+/// Time of messages by the way that they took.
+pub const PATH: Name = (
+    "modegate_path_seconds",
+    "Seconds from a message's head to its answer's end, by whether the cloud was asked for it",
+);
+/// Spans of traces.
+pub const TRACE_SPANS: Name = ("modegate_trace_spans", "Spans of sampled requests, by result");
 /// Configuration loads.
 pub const CONFIG_LOADS: Name = ("modegate_config_loads", "Configuration files read, by result");
 /// Whether the file as it is was refused.
