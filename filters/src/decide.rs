@@ -30,6 +30,8 @@ pub enum Action {
     Strip,
     /// The default mode takes the place of the one asked for.
     Downgrade,
+    /// What the frontend leg let through is put back (bridge leg, with `cloud_enforced`).
+    Repair,
     /// The request is refused.
     Reject,
 }
@@ -41,6 +43,7 @@ impl Action {
             Action::Pass => "pass",
             Action::Strip => "strip",
             Action::Downgrade => "downgrade",
+            Action::Repair => "repair",
             Action::Reject => "reject",
         }
     }

@@ -53,6 +53,7 @@ impl Dialects {
             completions: Wanted::new()
                 .root(field, Slot::Contract)
                 .root("messages", Slot::Text)
+                .root("system", Slot::System)
                 .root("user", Slot::User)
                 .within("metadata", "conversation_id", Slot::ConversationId)
                 .within("metadata", "conversationId", Slot::ConversationIdCamel)
@@ -87,21 +88,25 @@ pub struct Place {
 }
 
 impl Place {
+    /// In the room of this name.
+    pub fn room(name: &str) -> Place {
+        Place { room: Some(name.to_owned()), conversation_key: None }
+    }
+
     /// Where the message of a scanned body belongs.
     pub fn of(route: &Route, found: &Found, chunks: &[Bytes]) -> Place {
-        let literal = |room: &str| Place { room: Some(room.to_owned()), conversation_key: None };
         match route.dialect {
             Dialect::Conversation => match &route.conversation {
-                None => literal("web-chat"),
+                None => Place::room("web-chat"),
                 Some(id) => Place { room: room::of_conversation(id), conversation_key: None },
             },
             Dialect::OpenAi => Place {
                 conversation_key: completions_key(found, chunks),
-                ..literal("openai-compat")
+                ..Place::room("openai-compat")
             },
             Dialect::Anthropic => Place {
                 conversation_key: completions_key(found, chunks),
-                ..literal("anthropic-compat")
+                ..Place::room("anthropic-compat")
             },
             Dialect::Rpc => {
                 let room = found.get(Slot::Room).and_then(|value| string(value, chunks));

@@ -12,6 +12,7 @@ use crate::contract::{Contract, Downgrade, Mode, Profile, Reader, Reading, Reque
 use crate::decide::{Action, Because, Flags, decide};
 use crate::dialect::{Dialect, Dialects, Place};
 use crate::edit::{self, Edit};
+use crate::message::Said;
 use crate::rejection::Rejection;
 use crate::route::{Leg, Route};
 use crate::scan::{Found, Kind, Slot, scan};
@@ -23,11 +24,11 @@ const ID_LIMIT: usize = 256;
 /// The settings that decisions are made by, prepared once per configuration.
 #[derive(Debug)]
 pub struct Policy {
-    contract: Contract,
-    canary: Canary,
+    pub(crate) contract: Contract,
+    pub(crate) canary: Canary,
     dialects: Dialects,
-    reader: Reader,
-    replacement: Bytes,
+    pub(crate) reader: Reader,
+    pub(crate) replacement: Bytes,
 }
 
 /// What is done with one inspected request, and all that is known of it.
@@ -47,8 +48,12 @@ pub struct Verdict {
     pub assignment: Assignment,
     /// The room; `None` where it is not known.
     pub room: Option<String>,
-    /// Where the message's text stands in the body as it came, quotes included.
-    pub text: Option<Range<usize>>,
+    /// Whether the request carries a message: JSON-RPC has other calls.
+    pub is_message: bool,
+    /// Where what the message says stands in the body as it came.
+    pub said: Said,
+    /// Where the value of the contract's member that counts stands in the body as it came.
+    pub value: Option<Range<usize>>,
     /// What changes in the body, by offsets in it.
     pub edits: Vec<Edit>,
     /// Why it is refused, with [`Action::Reject`].
@@ -68,7 +73,9 @@ impl Verdict {
             profile: None,
             assignment: Assignment::NO_KEY,
             room: None,
-            text: None,
+            is_message: false,
+            said: Said::default(),
+            value: None,
             edits: Vec::new(),
             rejection: Some(rejection),
             id: None,
@@ -158,7 +165,9 @@ impl Policy {
         let reading = self.reader.read(&self.contract.modes, chunks, found.get(Slot::Contract));
         let place = Place::of(route, &found, chunks);
         let assignment = self.canary.assign(self.bucket_key(headers, &place));
-        self.judge(flags, &found, chunks, &reading, place, assignment)
+        let is_message = route.dialect != Dialect::Rpc || sends_message(&found, chunks);
+        let verdict = self.judge(flags, &found, chunks, &reading, assignment);
+        Verdict { is_message, room: place.room, ..verdict }
     }
 
     fn judge(
@@ -167,7 +176,6 @@ impl Policy {
         found: &Found,
         chunks: &[Bytes],
         reading: &Reading,
-        place: Place,
         assignment: Assignment,
     ) -> Verdict {
         let decision = decide(flags, &self.contract, reading, assignment.cohort);
@@ -179,7 +187,7 @@ impl Policy {
             (Action::Downgrade, Downgrade::Replace) => {
                 (Action::Downgrade, edit::replacement(&found.contract, &self.replacement))
             }
-            (action @ (Action::Pass | Action::Reject), _) => (action, Vec::new()),
+            (action @ (Action::Pass | Action::Repair | Action::Reject), _) => (action, Vec::new()),
         };
         let rejection = match decision.because {
             Because::Invalid(fault) => Some(Rejection::Contract(fault)),
@@ -192,8 +200,10 @@ impl Policy {
             effective: decision.effective,
             profile: decision.profile,
             assignment,
-            room: place.room,
-            text: found.get(Slot::Text).map(|value| value.span.clone()),
+            room: None,
+            is_message: false,
+            said: Said { text: span(found, Slot::Text), system: span(found, Slot::System) },
+            value: span(found, Slot::Contract),
             edits,
             rejection,
             id: id(found, chunks),
@@ -202,7 +212,7 @@ impl Policy {
 
     /// The scan of a body that its server can read; the runtime's must also be a request that
     /// does not end it.
-    fn readable(&self, leg: Leg, route: &Route, chunks: &[Bytes]) -> Result<Found, Box<Verdict>> {
+    pub(crate) fn readable(&self, leg: Leg, route: &Route, chunks: &[Bytes]) -> Result<Found, Box<Verdict>> {
         let refused = |rejection| Box::new(Verdict::refused(rejection));
         let found = scan(self.dialects.wanted(route.dialect), chunks)
             .map_err(|_| refused(Rejection::NotJson))?;
@@ -220,7 +230,7 @@ impl Policy {
         Ok(found)
     }
 
-    fn bucket_key<'a>(&self, headers: &'a HeaderMap, place: &'a Place) -> Option<&'a str> {
+    pub(crate) fn bucket_key<'a>(&self, headers: &'a HeaderMap, place: &'a Place) -> Option<&'a str> {
         self.canary.keys.iter().find_map(|source| match source {
             KeySource::Room => place.bucket_key(),
             KeySource::Header(name) => headers
@@ -229,6 +239,19 @@ impl Policy {
                 .filter(|key| !key.is_empty()),
         })
     }
+}
+
+fn span(found: &Found, slot: Slot) -> Option<Range<usize>> {
+    found.get(slot).map(|value| value.span.clone())
+}
+
+/// Whether the call is the one that carries a message.
+fn sends_message(found: &Found, chunks: &[Bytes]) -> bool {
+    let method = found.get(Slot::Method).filter(|method| method.kind == Kind::String);
+    method.is_some_and(|method| match &*text::raw(chunks, &method.span) {
+        b"\"message.send\"" => true,
+        spelled => spelled.contains(&b'\\') && text::string(chunks, &method.span) == "message.send",
+    })
 }
 
 /// What the runtime's entrypoint reads without throwing: `method` a string, `params` an object
@@ -242,7 +265,7 @@ fn is_request(found: &Found) -> bool {
 
 /// A JSON-RPC id is a string or a number; others are not repeated. Invalid UTF-8 in it reads as
 /// the servers read it.
-fn id(found: &Found, chunks: &[Bytes]) -> Option<String> {
+pub(crate) fn id(found: &Found, chunks: &[Bytes]) -> Option<String> {
     let value = found.get(Slot::Id)?;
     let fits = value.span.len() <= ID_LIMIT;
     let named = matches!(value.kind, Kind::String | Kind::Number);

@@ -10,9 +10,12 @@ use bytes::Bytes;
 /// decoded, lone surrogates and invalid UTF-8 replaced by U+FFFD (a maximal subpart each, as WHATWG's decoder does).
 #[must_use]
 pub fn string(chunks: &[Bytes], span: &Range<usize>) -> String {
-    let literal = raw(chunks, span);
-    let inside = literal.strip_prefix(b"\"").unwrap_or(&literal);
-    unescape(inside.strip_suffix(b"\"").unwrap_or(inside))
+    unescape(inside(&raw(chunks, span)))
+}
+
+fn inside(literal: &[u8]) -> &[u8] {
+    let inside = literal.strip_prefix(b"\"").unwrap_or(literal);
+    inside.strip_suffix(b"\"").unwrap_or(inside)
 }
 
 /// The bytes of a span, borrowed when they lie in one chunk.
@@ -38,13 +41,69 @@ pub fn slice(chunks: &[Bytes], span: &Range<usize>) -> Vec<Bytes> {
     parts(chunks, span).map(|(chunk, within)| chunk.slice(within)).collect()
 }
 
+/// What JavaScript's `trim` leaves of the string that the literal at `span` denotes, cut to `limit` bytes of UTF-8 as
+/// [`trim`] cuts it. It is the same for every spelling of one text, but where it begins with more than `limit` bytes of
+/// white space. Borrowed where the literal lies in one chunk and has no escapes.
+#[must_use]
+pub fn trimmed<'c>(chunks: &'c [Bytes], span: &Range<usize>, limit: usize) -> Cow<'c, str> {
+    let enough = 2 * limit;
+    // No spelling takes more than six bytes for one.
+    let window = span.start..span.end.min(span.start + 6 * enough + 2);
+    match raw(chunks, &window) {
+        Cow::Borrowed(literal) => match plain(inside(literal), enough) {
+            Some(text) => Cow::Borrowed(trim(text, limit)),
+            None => Cow::Owned(trim(&unescape_to(inside(literal), enough), limit).to_owned()),
+        },
+        Cow::Owned(literal) => {
+            Cow::Owned(trim(&unescape_to(inside(&literal), enough), limit).to_owned())
+        }
+    }
+}
+
+/// The first `enough` bytes, less a part of a character, where they have no escape and are UTF-8.
+fn plain(raw: &[u8], enough: usize) -> Option<&str> {
+    let raw = raw.get(..enough).unwrap_or(raw);
+    if memchr::memchr(b'\\', raw).is_some() {
+        return None;
+    }
+    match std::str::from_utf8(raw) {
+        Ok(text) => Some(text),
+        Err(cut) if cut.error_len().is_none() => {
+            std::str::from_utf8(raw.get(..cut.valid_up_to())?).ok()
+        }
+        Err(_) => None,
+    }
+}
+
+/// What JavaScript's `trim` leaves: of that the first `limit` bytes, less a part of a character and the white space that
+/// they end with.
+#[must_use]
+pub fn trim(text: &str, limit: usize) -> &str {
+    let text = text.trim_start_matches(is_space);
+    let end = text.floor_char_boundary(limit);
+    text.get(..end).unwrap_or(text).trim_end_matches(is_space)
+}
+
+/// The white space and line terminators that JavaScript trims: U+FEFF is one of them, U+0085 is not.
+fn is_space(character: char) -> bool {
+    character == '\u{feff}' || character.is_whitespace() && character != '\u{85}'
+}
+
 /// The string that `raw`, what stands between the quotes of a well-formed literal, denotes; read as in [`string`].
 pub(crate) fn unescape(raw: &[u8]) -> String {
-    let mut text = String::with_capacity(raw.len());
+    unescape_to(raw, usize::MAX)
+}
+
+/// The same, of at least its first `enough` bytes.
+fn unescape_to(raw: &[u8], enough: usize) -> String {
+    let mut text = String::with_capacity(raw.len().min(enough));
     let mut rest = raw;
-    while let Some(backslash) = rest.iter().position(|byte| *byte == b'\\') {
+    while let Some(backslash) = memchr::memchr(b'\\', rest) {
         let (plain, escape) = rest.split_at(backslash);
         text.push_str(&String::from_utf8_lossy(plain));
+        if text.len() >= enough {
+            return text;
+        }
         let (character, length) = escaped(escape);
         text.push(character);
         rest = escape.get(length..).unwrap_or(&[]);
@@ -136,6 +195,48 @@ mod tests {
         Case { name: "overlong", literal: b"\"\xC1\xB0\"", denotes: "\u{FFFD}\u{FFFD}" },
         Case { name: "an escaped backslash before a u", literal: br#""\\u0041""#, denotes: "\\u0041" },
     ];
+
+    #[test]
+    fn trimming_is_javascripts() {
+        let spaces = "\t\n\u{b}\u{c}\r \u{a0}\u{1680}\u{2000}\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}\u{feff}";
+        let kept = ["\u{85}", "\u{200b}", "\u{180e}", "\u{0}", "\u{2060}"];
+        for space in spaces.chars() {
+            assert_eq!(trim(&format!("{space}{space}a{space}b{space}"), 100), format!("a{space}b"));
+        }
+        for kept in kept {
+            assert_eq!(trim(&format!(" {kept}a{kept} "), 100), format!("{kept}a{kept}"));
+        }
+        assert_eq!(trim(spaces, 100), "");
+    }
+
+    /// However a text is spelled, cut into chunks, and surrounded by white space.
+    #[test]
+    fn one_text_is_one_whatever_its_spelling() {
+        let long = "ä b".repeat(20);
+        let texts = ["hi", "a\nb", "ä\u{1F600}z", "", "0123456789abcdef", "0123456789abcde\u{e9}f", &long];
+        for text in texts {
+            let expected = trim(text, 16);
+            assert!(expected.len() <= 16);
+            let escaped = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            let half: String = text.chars().map(|c| if c == 'b' { "\\u0062".to_owned() } else if c == '\n' { "\\n".to_owned() } else { c.to_string() }).collect();
+            let plain = text.replace('\n', "\\n");
+            for spelled in [escaped, half, plain] {
+                for around in ["", " ", "\u{feff}", "\\n\\t", "      "] {
+                    let body = format!("\"{around}{spelled}{around}\"");
+                    for size in [1, 3, 200] {
+                        let chunks: Vec<Bytes> = body.as_bytes().chunks(size).map(Bytes::copy_from_slice).collect();
+                        assert_eq!(trimmed(&chunks, &(0..body.len()), 16), expected, "{body} by {size}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_in_one_chunk_without_escapes_is_borrowed() {
+        let chunks = [Bytes::from_static(b"[\"  naive \"]")];
+        assert!(matches!(trimmed(&chunks, &(1..11), 64), Cow::Borrowed("naive")));
+    }
 
     #[test]
     fn a_literal_is_read_as_javascript_reads_it_in_any_chunks() {

@@ -107,7 +107,8 @@ pub struct Metrics {
 
 const COHORTS: usize = Cohort::ALL.len() + 1;
 const DIALECTS: usize = Dialect::ALL.len() + 1;
-const ACTIONS: [Action; 4] = [Action::Pass, Action::Strip, Action::Downgrade, Action::Reject];
+const ACTIONS: [Action; 5] =
+    [Action::Pass, Action::Strip, Action::Downgrade, Action::Repair, Action::Reject];
 
 impl Metrics {
     /// All at zero. The modes are those of the configuration that the process started with.

@@ -25,6 +25,8 @@ pub enum Slot {
     ConversationIdCamel,
     /// `metadata.user_id` of the `/v1` routes.
     UserId,
+    /// `system` of `/v1/messages`.
+    System,
     /// The contract value's `mode`.
     Mode,
     /// The contract value's `profile`.
