@@ -212,7 +212,12 @@ impl Policy {
 
     /// The scan of a body that its server can read; the runtime's must also be a request that
     /// does not end it.
-    pub(crate) fn readable(&self, leg: Leg, route: &Route, chunks: &[Bytes]) -> Result<Found, Box<Verdict>> {
+    pub(crate) fn readable(
+        &self,
+        leg: Leg,
+        route: &Route,
+        chunks: &[Bytes],
+    ) -> Result<Found, Box<Verdict>> {
         let refused = |rejection| Box::new(Verdict::refused(rejection));
         let found = scan(self.dialects.wanted(route.dialect), chunks)
             .map_err(|_| refused(Rejection::NotJson))?;
@@ -230,7 +235,11 @@ impl Policy {
         Ok(found)
     }
 
-    pub(crate) fn bucket_key<'a>(&self, headers: &'a HeaderMap, place: &'a Place) -> Option<&'a str> {
+    pub(crate) fn bucket_key<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        place: &'a Place,
+    ) -> Option<&'a str> {
         self.canary.keys.iter().find_map(|source| match source {
             KeySource::Room => place.bucket_key(),
             KeySource::Header(name) => headers

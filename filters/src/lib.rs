@@ -13,6 +13,7 @@ pub mod framing;
 pub mod head;
 pub mod inspect;
 pub mod message;
+pub mod mismatch;
 pub mod parity;
 pub mod rejection;
 pub mod repair;

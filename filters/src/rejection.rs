@@ -7,6 +7,9 @@ use serde_json::json;
 use crate::contract::{Contract, Fault, PROFILE_LIMIT, REASON_LIMIT};
 use crate::dialect::Dialect;
 
+/// The JSON-RPC error code of a mismatch that is not let through.
+pub const PARITY_CODE: i32 = -32010;
+
 /// Why a request was refused, or could not be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
@@ -41,6 +44,9 @@ pub enum Rejection {
     Method,
     /// A call that the runtime leg does not serve.
     NotAllowed,
+    /// Mode or room did not arrive as they left the leg before, or the upstream applied another
+    /// mode: JSON-RPC says it in an answer of status 200.
+    Parity,
     /// Over `limits.connections`.
     Connections,
     /// Over `limits.connections_per_address`.
@@ -57,7 +63,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// Every refusal, for the metrics' labels.
-    pub const ALL: [Rejection; 24] = [
+    pub const ALL: [Rejection; 25] = [
         Rejection::NotJson,
         Rejection::NotAnObject,
         Rejection::NotARequest,
@@ -76,6 +82,7 @@ impl Rejection {
         Rejection::Handshake,
         Rejection::Method,
         Rejection::NotAllowed,
+        Rejection::Parity,
         Rejection::Connections,
         Rejection::ConnectionsPerAddress,
         Rejection::InFlight,
@@ -102,6 +109,7 @@ impl Rejection {
             Rejection::Expectation => StatusCode::EXPECTATION_FAILED,
             Rejection::Method => StatusCode::METHOD_NOT_ALLOWED,
             Rejection::NotAllowed => StatusCode::NOT_FOUND,
+            Rejection::Parity => StatusCode::OK,
             Rejection::Unreachable => StatusCode::BAD_GATEWAY,
             Rejection::Connections
             | Rejection::ConnectionsPerAddress
@@ -132,6 +140,7 @@ impl Rejection {
             Rejection::Handshake => "handshake",
             Rejection::Method => "method",
             Rejection::NotAllowed => "not_allowed",
+            Rejection::Parity => "parity",
             Rejection::Connections => "connections",
             Rejection::ConnectionsPerAddress => "connections_per_address",
             Rejection::InFlight => "in_flight",
@@ -173,6 +182,7 @@ impl Rejection {
             Rejection::Handshake => "No TLS was agreed on".to_owned(),
             Rejection::Method => "Method is not served".to_owned(),
             Rejection::NotAllowed => "Not Found".to_owned(),
+            Rejection::Parity => "Mode or room did not survive".to_owned(),
             Rejection::Connections => "Too many connections".to_owned(),
             Rejection::ConnectionsPerAddress => "Too many connections from this address".to_owned(),
             Rejection::InFlight => "Too many requests in flight".to_owned(),
@@ -221,6 +231,7 @@ impl Rejection {
             Rejection::NotJson | Rejection::BodyCut | Rejection::BadChunks => -32700,
             Rejection::NotAnObject | Rejection::NotARequest => -32600,
             Rejection::Contract(_) => -32602,
+            Rejection::Parity => PARITY_CODE,
             _ => -32000,
         }
     }
@@ -278,7 +289,8 @@ mod tests {
         let reasons: BTreeSet<_> = Rejection::ALL.iter().map(|r| r.reason()).collect();
         assert_eq!(reasons.len(), Rejection::ALL.len());
         for rejection in Rejection::ALL {
-            assert!(rejection.status().as_u16() >= 400, "{rejection:?}");
+            let says_it_inside = rejection == Rejection::Parity;
+            assert_eq!(rejection.status().as_u16() < 400, says_it_inside, "{rejection:?}");
             for dialect in Dialect::ALL.map(Some).into_iter().chain([None]) {
                 let body = rejection.body(dialect, &contract(), None);
                 let value: serde_json::Value = serde_json::from_slice(&body).unwrap();

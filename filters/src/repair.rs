@@ -117,12 +117,7 @@ impl Policy {
 
 /// The edit that gives the request its room, where it names another one; a missing member is
 /// inserted.
-fn room_edit(
-    room: &str,
-    found: &Found,
-    chunks: &[Bytes],
-    inserted: &mut Vec<u8>,
-) -> Option<Edit> {
+fn room_edit(room: &str, found: &Found, chunks: &[Bytes], inserted: &mut Vec<u8>) -> Option<Edit> {
     let quoted = serde_json::Value::from(room).to_string();
     let Some(named) = found.get(Slot::Room) else {
         insert(inserted, "roomId", quoted.as_bytes());

@@ -213,19 +213,37 @@ mod tests {
     #[test]
     fn one_text_is_one_whatever_its_spelling() {
         let long = "ä b".repeat(20);
-        let texts = ["hi", "a\nb", "ä\u{1F600}z", "", "0123456789abcdef", "0123456789abcde\u{e9}f", &long];
+        let texts =
+            ["hi", "a\nb", "ä\u{1F600}z", "", "0123456789abcdef", "0123456789abcde\u{e9}f", &long];
         for text in texts {
             let expected = trim(text, 16);
             assert!(expected.len() <= 16);
-            let escaped = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
-            let half: String = text.chars().map(|c| if c == 'b' { "\\u0062".to_owned() } else if c == '\n' { "\\n".to_owned() } else { c.to_string() }).collect();
+            let escaped =
+                text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            let half: String = text
+                .chars()
+                .map(|c| {
+                    if c == 'b' {
+                        "\\u0062".to_owned()
+                    } else if c == '\n' {
+                        "\\n".to_owned()
+                    } else {
+                        c.to_string()
+                    }
+                })
+                .collect();
             let plain = text.replace('\n', "\\n");
             for spelled in [escaped, half, plain] {
                 for around in ["", " ", "\u{feff}", "\\n\\t", "      "] {
                     let body = format!("\"{around}{spelled}{around}\"");
                     for size in [1, 3, 200] {
-                        let chunks: Vec<Bytes> = body.as_bytes().chunks(size).map(Bytes::copy_from_slice).collect();
-                        assert_eq!(trimmed(&chunks, &(0..body.len()), 16), expected, "{body} by {size}");
+                        let chunks: Vec<Bytes> =
+                            body.as_bytes().chunks(size).map(Bytes::copy_from_slice).collect();
+                        assert_eq!(
+                            trimmed(&chunks, &(0..body.len()), 16),
+                            expected,
+                            "{body} by {size}"
+                        );
                     }
                 }
             }

@@ -33,6 +33,7 @@ mod hop;
 mod http1;
 mod http2;
 mod idle;
+mod join;
 mod limits;
 mod linger;
 mod origin;
@@ -59,6 +60,7 @@ use modegate_filters::route::Leg;
 use crate::digest::DigestKey;
 use crate::flags::Store;
 use crate::metrics::Metrics;
+use crate::parity::Parity;
 
 pub use admission::Admission;
 pub use client_tls::{BadRoots, ClientTls};
@@ -79,7 +81,9 @@ pub struct Plane {
     pub store: Arc<Store>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// The key of logged digests.
+    /// What the legs know of one another.
+    pub parity: Arc<Parity>,
+    /// The key of digests.
     pub digests: Arc<DigestKey>,
     /// Where requests go.
     pub upstreams: Upstreams,

@@ -1,34 +1,34 @@
 //! Keyed digests: how logs name a room without saying which it is.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::ops::Range;
 
-use bytes::Bytes;
-use modegate_filters::text;
-
-/// How much of a text its digest takes in: a digest of it all would cost a large message more
-/// than all else that is done with it.
-const TEXT_PREFIX: usize = 1024;
+/// So much of a text is hashed by the strong hash: a digest of all of it would cost a large message
+/// more than all else that is done with it. The rest goes into it as a digest by a fast one.
+const STRONG: usize = 1024;
 
 /// A key of this process, drawn at its start: digests of two processes cannot be compared.
 #[derive(Debug, Default)]
-pub struct DigestKey(RandomState);
+pub struct DigestKey {
+    strong: RandomState,
+    fast: foldhash::quality::RandomState,
+}
 
 impl DigestKey {
     /// The keyed digest (SipHash) of a text.
     pub fn digest(&self, text: &str) -> u64 {
-        self.0.hash_one(text)
+        let bytes = text.as_bytes();
+        let Some((start, rest)) = bytes.split_at_checked(STRONG) else {
+            return self.strong.hash_one(bytes);
+        };
+        let mut hasher = self.strong.build_hasher();
+        hasher.write(start);
+        hasher.write_u64(self.fast.hash_one(rest));
+        hasher.finish()
     }
 
-    /// The keyed digest of a span of a body: of its first KiB as it is written, and of its length.
-    pub fn digest_span(&self, chunks: &[Bytes], span: &Range<usize>) -> u64 {
-        let mut hasher = self.0.build_hasher();
-        let prefix = span.start..span.end.min(span.start + TEXT_PREFIX);
-        for slice in text::slice(chunks, &prefix) {
-            hasher.write(&slice);
-        }
-        hasher.write_usize(span.len());
-        hasher.finish()
+    /// The same of bytes that are no text.
+    pub fn digest_bytes(&self, bytes: &[u8]) -> u64 {
+        self.strong.hash_one(bytes)
     }
 }
 
@@ -45,12 +45,16 @@ mod tests {
     }
 
     #[test]
-    fn a_span_has_one_digest_however_it_is_chunked() {
+    fn every_byte_of_a_long_text_counts() {
         let key = DigestKey::default();
-        let body = Bytes::from("x".repeat(3000));
-        let whole = key.digest_span(std::slice::from_ref(&body), &(10..2500));
-        let halves = [body.slice(..700), body.slice(700..)];
-        assert_eq!(key.digest_span(&halves, &(10..2500)), whole);
-        assert_ne!(key.digest_span(&halves, &(10..2501)), whole);
+        let text = "x".repeat(3000);
+        let mut digests = vec![key.digest(&text), key.digest(&text[1..])];
+        for at in [0, 1023, 1024, 2999] {
+            let mut other = text.clone();
+            other.replace_range(at..=at, "y");
+            digests.push(key.digest(&other));
+        }
+        let different: std::collections::BTreeSet<_> = digests.iter().collect();
+        assert_eq!(different.len(), digests.len());
     }
 }

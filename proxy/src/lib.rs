@@ -12,4 +12,5 @@ pub mod digest;
 pub mod flags;
 pub mod logging;
 pub mod metrics;
+pub mod parity;
 pub mod server;

@@ -3,6 +3,7 @@
 
 mod histogram;
 pub mod names;
+mod parity;
 mod scrape;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use modegate_filters::rejection::Rejection;
 use modegate_filters::route::Leg;
 
 pub use histogram::Histogram;
+pub use parity::{Enforced, ParityCounts, Source, kinds};
 pub use scrape::{Sources, encode};
 
 /// How a request ended.
@@ -103,6 +105,8 @@ pub struct Metrics {
     pub connects: [AtomicU64; 2],
     /// Requests on pooled connections.
     pub reuses: AtomicU64,
+    /// Verdicts on what came from the leg before.
+    pub parity: ParityCounts,
 }
 
 const COHORTS: usize = Cohort::ALL.len() + 1;
@@ -133,6 +137,7 @@ impl Metrics {
             body_memory: AtomicU64::new(0),
             connects: Default::default(),
             reuses: AtomicU64::new(0),
+            parity: ParityCounts::new(),
             modes,
         })
     }

@@ -22,13 +22,14 @@ use crate::digest::DigestKey;
 use crate::flags::{Reload, Settings, Store};
 use crate::logging::Dropped;
 use crate::metrics::{Metrics, Sources};
+use crate::parity::Parity;
 
 pub use listen::Bound;
 use listen::{Socket, bind};
 use prebound::Prebound;
 use shutdown::DrainFirst;
 pub use shutdown::Stop;
-use watches::{ExpireOverrides, WatchCertificates, WatchConfig};
+use watches::{ExpireOverrides, SweepParity, WatchCertificates, WatchConfig};
 
 /// What a process is started with.
 #[derive(Debug)]
@@ -100,6 +101,8 @@ impl App {
         let most_connections = files::most_connections(config.limits.connections);
         let mut app = DataPlane::build(drain.clone(), Admission::new(most_connections));
         let most_in_flight = files::most_in_flight(most_connections, &config.listeners);
+        let legs = config.listeners.iter().map(|listener| listener.leg);
+        let parity = Arc::new(Parity::new(&config.parity, legs));
         let (mut sockets, mut listeners, mut places) = (Vec::new(), Vec::new(), 0);
         for listener in &config.listeners {
             let upstreams = Upstreams::new(listener, &config.upstream, &client_tls, &mut places)?;
@@ -116,6 +119,7 @@ impl App {
                 allow: listener.allow.clone(),
                 store: store.clone(),
                 metrics: metrics.clone(),
+                parity: parity.clone(),
                 digests: digests.clone(),
                 upstreams,
                 tls,
@@ -138,6 +142,7 @@ impl App {
             metrics: metrics.clone(),
             flags: store.clone(),
             config: reload.clone(),
+            parity: parity.clone(),
             log: start.log,
             most_connections,
         };
@@ -150,6 +155,7 @@ impl App {
         let admin_drain = Drain::new();
         server.add_service(Prebound::new("admin", admin, vec![socket], 1, &admin_drain));
         server.add_service(background_service("overrides", ExpireOverrides(store.clone())));
+        server.add_service(background_service("parity", SweepParity(parity, store.clone())));
         server.add_service(background_service("config", WatchConfig(reload, store)));
         if !certificates.is_empty() {
             server.add_service(background_service("certificates", WatchCertificates(certificates)));

@@ -133,11 +133,8 @@ fn the_flags_of_the_moment_decide() {
 /// The header that makes a cohort does not come with the second leg.
 #[test]
 fn a_cohort_by_header_is_carried_across() {
-    let policy = policy(
-        Downgrade::Replace,
-        0.0,
-        KeySource::Header(HeaderName::from_static("x-user")),
-    );
+    let policy =
+        policy(Downgrade::Replace, 0.0, KeySource::Header(HeaderName::from_static("x-user")));
     let fast = Bytes::from_static(br#"{"mode":"fast"}"#);
     for (cohort, expected) in [(Some(Cohort::Canary), "fast"), (None, "default")] {
         let left = PutBack { value: Some(&fast), room: Some("r1"), cohort };

@@ -17,6 +17,7 @@ use tower::{Layer, Service};
 
 use super::exchange::{Exchange, Payload};
 use super::held_body::{HeldBody, hold};
+use super::join::{self, Named};
 use super::refuse::refuse;
 use super::stack::{Answer, Serve};
 use super::upload::Outgoing;
@@ -72,26 +73,29 @@ async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer>
     let snapshot = exchange.snapshot.clone();
     let settings = &snapshot.settings;
     if let Some(rejection) = settings.policy.refuse_head(exchange.headers()) {
-        return Err(refused(exchange, Verdict::refused(rejection), &[]));
+        return Err(refused(exchange, Verdict::refused(rejection), Named::default()));
     }
     let held = match take(&mut exchange, settings).await {
         Ok(held) => held,
         Err(rejection) => {
-            return Err(refused(exchange, Verdict::refused(rejection), &[]));
+            return Err(refused(exchange, Verdict::refused(rejection), Named::default()));
         }
     };
     let leg = exchange.plane.leg;
     let verdict =
         settings.policy.inspect_body(snapshot.flags, leg, route, exchange.headers(), &held.chunks);
+    let named = Named::of(&exchange.plane.digests, route.dialect, &verdict, &held.chunks);
+    let (mut exchange, verdict) = join::arrive(exchange, route, verdict, named, &held.chunks)?;
     if verdict.rejection.is_some() {
-        return Err(refused(exchange, verdict, &held.chunks));
+        return Err(refused(exchange, verdict, named));
     }
-    exchange.record.judged(&verdict, &held.chunks);
+    exchange.record.judged(&verdict, named);
     let mut memory = held.memory;
     let edits = verdict.edits.len() as u64 * EDIT_COST;
     if memory.add(edits) > settings.limits.body_memory as u64 {
         return Err(refuse(exchange.record, Rejection::BodyMemory, verdict.id.as_deref()));
     }
+    join::leave(&mut exchange, &verdict, named, &held.chunks);
     let slices = match verdict.edits.as_slice() {
         [] => held.chunks,
         edits => edit::apply(&held.chunks, edits),
@@ -147,8 +151,8 @@ fn replace(exchange: &mut Exchange, slices: Vec<Bytes>, memory: Held) {
     exchange.body = Payload::Held(Outgoing::whole(slices, memory));
 }
 
-fn refused(mut exchange: Exchange, verdict: Verdict, chunks: &[Bytes]) -> Answer {
-    exchange.record.judged(&verdict, chunks);
+fn refused(mut exchange: Exchange, verdict: Verdict, named: Named) -> Answer {
+    exchange.record.judged(&verdict, named);
     let rejection = verdict.rejection.unwrap_or(Rejection::NotJson);
     refuse(exchange.record, rejection, verdict.id.as_deref())
 }

@@ -38,10 +38,21 @@ pub struct Exchange {
     pub level: u64,
     /// Its trace.
     pub trace: Trace,
+    /// What of its identity the client sent.
+    pub sent: Sent,
     /// Its route, where it is one that is inspected.
     pub route: Option<Route>,
     /// What the contract said, where it was asked.
     pub verdict: Option<Verdict>,
+}
+
+/// What of a request's identity came from the client.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// Its id.
+    pub request_id: bool,
+    /// Its trace.
+    pub trace: bool,
 }
 
 /// A request's body: unread, or what leaves in its place.
@@ -62,6 +73,8 @@ impl Exchange {
         let fields = snapshot.settings.limits.header_fields;
         let judged = head::judge(head.version, &head.method, &head.uri, &head.headers, fields);
         let identity = Identity::take(&mut head.headers);
+        let sent =
+            Sent { request_id: identity.request_id.is_some(), trace: identity.trace.is_some() };
         let request_id = identity.request_id.unwrap_or_else(new_request_id);
         let trace = identity.trace.unwrap_or_else(|| Trace::new(fastrand::u128(..)));
         head.uri = origin_form(head.uri);
@@ -84,6 +97,7 @@ impl Exchange {
             record,
             level,
             trace,
+            sent,
             route,
             verdict: None,
         }

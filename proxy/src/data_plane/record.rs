@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use modegate_filters::bucket::{Cohort, Why};
 use modegate_filters::contract::{Mode, Requested};
@@ -17,10 +16,12 @@ use modegate_filters::route::Route;
 use modegate_filters::tags::Trace;
 
 use super::Plane;
+use super::join::{Joined, Named};
 use super::read::Read;
 use super::serving::{Busy, Serving};
 use crate::flags::Snapshot;
 use crate::metrics::{Gauge, Held, Labels, Outcome, count};
+use crate::parity::Place;
 
 /// How much of a method is logged: more is none.
 const METHOD: usize = 32;
@@ -36,6 +37,9 @@ pub struct Record {
     trace: Trace,
     route: Option<(&'static str, Dialect)>,
     inspected: Option<Inspected>,
+    joined: Option<Joined>,
+    /// Where it is written down for the next leg.
+    place: Option<Place>,
     rejection: Option<Rejection>,
     status: Option<StatusCode>,
     outcome: Outcome,
@@ -56,8 +60,7 @@ struct Inspected {
     /// Of a request whose body was read.
     cohort: Option<Cohort>,
     why: Why,
-    room: Option<u64>,
-    text: Option<u64>,
+    named: Named,
 }
 
 impl Record {
@@ -80,6 +83,8 @@ impl Record {
             trace,
             route: None,
             inspected: None,
+            joined: None,
+            place: None,
             rejection: None,
             status: None,
             outcome: Outcome::Gone,
@@ -103,9 +108,8 @@ impl Record {
         self.route.map(|(_, dialect)| dialect)
     }
 
-    /// What the contract said, of the body in these chunks.
-    pub fn judged(&mut self, verdict: &Verdict, chunks: &[Bytes]) {
-        let digests = &self.plane.digests;
+    /// What the contract said of the message that is named so.
+    pub fn judged(&mut self, verdict: &Verdict, named: Named) {
         self.rejection = verdict.rejection;
         self.inspected = Some(Inspected {
             action: verdict.action,
@@ -114,9 +118,18 @@ impl Record {
             effective: verdict.effective,
             cohort: verdict.because.map(|_| verdict.assignment.cohort),
             why: verdict.assignment.why,
-            room: verdict.room.as_deref().map(|room| digests.digest(room)),
-            text: verdict.text.as_ref().map(|text| digests.digest_span(chunks, text)),
+            named,
         });
+    }
+
+    /// How it was joined to the leg before.
+    pub fn joined(&mut self, joined: Joined) {
+        self.joined = Some(joined);
+    }
+
+    /// It is written down here for the next leg.
+    pub fn left(&mut self, place: Place) {
+        self.place = Some(place);
     }
 
     /// The effective mode, where the request was inspected.
@@ -195,6 +208,18 @@ impl Record {
         self.outcome = Outcome::Cut;
     }
 
+    /// What became of what was written down for the next leg: whether it was claimed. What the
+    /// upstream refused, or never got, goes nowhere: a client may send it again.
+    fn settle(&self) -> Option<bool> {
+        let table = self.plane.parity.of(self.plane.leg)?;
+        let place = self.place?;
+        let refused = self.status.is_some_and(|status| status.is_client_error());
+        if refused || self.rejection == Some(Rejection::Unreachable) {
+            table.withdraw(place);
+        }
+        table.is_claimed(place)
+    }
+
     fn count(&self, lasted: Duration) {
         let metrics = &self.plane.metrics;
         let leg = self.plane.leg;
@@ -229,7 +254,7 @@ impl Record {
         }
     }
 
-    fn write_line(&self, lasted: Duration) {
+    fn write_line(&self, lasted: Duration, claimed: Option<bool>) {
         let modes = &self.snapshot.settings.policy.contract().modes;
         let inspected = self.inspected.as_ref();
         let trace = std::str::from_utf8(&self.trace.id).unwrap_or_default();
@@ -246,8 +271,12 @@ impl Record {
             requested = inspected.map(|inspected| inspected.requested.word(modes)),
             mode = inspected.map(|inspected| modes.name(inspected.effective)),
             cohort = inspected.and_then(|inspected| inspected.cohort).map(Cohort::word),
-            room = inspected.and_then(|inspected| inspected.room).map(hex),
-            text = inspected.and_then(|inspected| inspected.text).map(hex),
+            room = inspected.and_then(|inspected| inspected.named.room).map(hex),
+            text = inspected.and_then(|inspected| inspected.named.text).map(hex),
+            parity = self.joined.as_ref().map(|joined| joined.verdict.word()),
+            joined_by = self.joined.as_ref().map(|joined| joined.means.word()),
+            joined = self.joined.as_ref().and_then(|joined| joined.request_id.as_deref()),
+            path = claimed.map(|claimed| if claimed { "cloud" } else { "local" }),
             request_id = self.request_id.to_str().unwrap_or_default(),
             trace_id = trace,
             generation = self.snapshot.generation,
@@ -266,8 +295,9 @@ impl Drop for Record {
         if self.outcome == Outcome::Gone && self.first_byte.is_none() {
             self.serving.abandon();
         }
+        let claimed = self.settle();
         self.count(lasted);
-        self.write_line(lasted);
+        self.write_line(lasted, claimed);
     }
 }
 

@@ -1,7 +1,9 @@
 //! Turns a refusal into an answer: the one place that does.
 
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
+use modegate_filters::mismatch::{Mismatch, Shape};
 use modegate_filters::rejection::Rejection;
 use modegate_filters::tags;
 
@@ -10,11 +12,32 @@ use super::reply::Reply;
 use super::stack::Answer;
 
 /// The answer to a refused request, in the shape of its dialect. `id` is the JSON-RPC id as text.
-pub fn refuse(mut record: Box<Record>, rejection: Rejection, id: Option<&str>) -> Answer {
-    record.refused(rejection);
+pub fn refuse(record: Box<Record>, rejection: Rejection, id: Option<&str>) -> Answer {
     let snapshot = record.snapshot().clone();
     let contract = snapshot.settings.policy.contract();
     let body = rejection.body(record.dialect(), contract, id);
+    answer(record, rejection, body)
+}
+
+/// The answer to a request that is not what the leg before let through, or whose answer
+/// acknowledges another mode, as the upstream itself would say that something went wrong.
+pub fn refuse_mismatch(
+    record: Box<Record>,
+    mismatch: &Mismatch<'_>,
+    shape: Shape,
+    id: Option<&str>,
+) -> Answer {
+    let mut answer = answer(record, Rejection::Parity, mismatch.body(shape, id));
+    if shape == Shape::Events {
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
+    answer
+}
+
+fn answer(mut record: Box<Record>, rejection: Rejection, body: Bytes) -> Answer {
+    record.refused(rejection);
     let request_id = record.request_id().clone();
     let mut answer = Response::new(Reply::whole(body, record));
     *answer.status_mut() = rejection.status();

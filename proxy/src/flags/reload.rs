@@ -208,6 +208,8 @@ fn restart_needed(running: &Config, next: &Config) -> Vec<&'static str> {
         ("upstream", running.upstream != next.upstream),
         ("log", running.log != next.log),
         ("contract.modes", running.contract.modes != next.contract.modes),
+        ("parity.records", running.parity.records != next.parity.records),
+        ("parity.memory", running.parity.memory != next.parity.memory),
     ];
     differs.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
 }

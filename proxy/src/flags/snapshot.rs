@@ -1,8 +1,9 @@
 //! What one request sees: the flags, and the settings that a reload can change.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use modegate_config::{Config, Limits, Timeouts};
+use modegate_config::{Config, Limits, OnMismatch, Timeouts};
 use modegate_filters::decide::Flags;
 use modegate_filters::inspect::Policy;
 
@@ -15,6 +16,10 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// How much of anything there may be.
     pub limits: Limits,
+    /// How long what a leg let through waits for the next leg.
+    pub window: Duration,
+    /// What a mismatch does while `cloud_enforced` is on.
+    pub on_mismatch: OnMismatch,
 }
 
 impl Settings {
@@ -24,6 +29,8 @@ impl Settings {
             policy: Policy::new(config.contract.clone(), config.canary.clone()),
             timeouts: config.timeouts.clone(),
             limits: config.limits.clone(),
+            window: config.parity.window,
+            on_mismatch: config.parity.on_mismatch,
         }
     }
 }

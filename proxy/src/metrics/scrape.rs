@@ -18,9 +18,10 @@ use super::names::{self, Name};
 use super::{ACTIONS, Gauge, Histogram, Labels, Metrics, Outcome};
 use crate::flags::{Reload, Store};
 use crate::logging::Dropped;
+use crate::parity::Parity;
 
 /// The labels of the exemplars that we do not have.
-type NoLabels = [(&'static str, &'static str); 0];
+pub(super) type NoLabels = [(&'static str, &'static str); 0];
 
 /// Where the numbers come from.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Sources {
     pub flags: Arc<Store>,
     /// The configuration file.
     pub config: Arc<Reload>,
+    /// What the legs know of one another.
+    pub parity: Arc<Parity>,
     /// The log's writer.
     pub log: Dropped,
     /// What the process may have open at most, whatever the configuration says.
@@ -57,6 +60,7 @@ impl Collector for Sources {
         metrics.encode_times(&mut encoder, names::REQUEST, Metrics::request)?;
         metrics.encode_decisions(&mut encoder)?;
         metrics.encode_levels(&mut encoder)?;
+        metrics.parity.encode(&mut encoder, &self.parity)?;
         self.encode_flags(&mut encoder)?;
         self.encode_process(&mut encoder)
     }
@@ -220,7 +224,7 @@ impl Sources {
     }
 }
 
-fn family<'e>(
+pub(super) fn family<'e>(
     encoder: &'e mut DescriptorEncoder<'_>,
     (name, help): Name,
     kind: MetricType,
@@ -236,10 +240,10 @@ fn gauge(encoder: &mut DescriptorEncoder<'_>, name: Name, value: u64) -> Result<
     family(encoder, name, MetricType::Gauge)?.encode_gauge(&signed(value))
 }
 
-fn signed(value: u64) -> i64 {
+pub(super) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn load(counter: &AtomicU64) -> u64 {
+pub(super) fn load(counter: &AtomicU64) -> u64 {
     counter.load(Relaxed)
 }

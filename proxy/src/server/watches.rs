@@ -11,9 +11,13 @@ use tokio::time::interval;
 
 use crate::data_plane::{ServerTls, Why};
 use crate::flags::{Reload, Store, watch as watch_config};
+use crate::parity::Parity;
 
 /// How often certificates are looked at: a secret's mount gives no events.
 const CERTIFICATES: Duration = Duration::from_secs(2);
+
+/// How often records are looked through.
+const SWEEP: Duration = Duration::from_millis(500);
 
 /// Ends overrides as they expire.
 pub struct ExpireOverrides(pub Arc<Store>);
@@ -37,6 +41,23 @@ impl BackgroundService for WatchConfig {
         tokio::select! {
             () = watch_config(self.0.clone(), self.1.clone()) => {}
             _ = shutdown.wait_for(|stopping| *stopping) => {}
+        }
+    }
+}
+
+/// Drops what a leg let through once its time is over, so that it is counted then, and not with the
+/// next message.
+pub struct SweepParity(pub Arc<Parity>, pub Arc<Store>);
+
+#[async_trait]
+impl BackgroundService for SweepParity {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        let mut sweeps = interval(SWEEP);
+        loop {
+            tokio::select! {
+                _ = sweeps.tick() => self.0.sweep(self.1.snapshot().settings.window),
+                _ = shutdown.wait_for(|stopping| *stopping) => return,
+            }
         }
     }
 }

@@ -1,0 +1,270 @@
+//! Where a leg meets the leg before: what arrives is compared with what was let through, a mismatch
+//! is refused or repaired where the flags say so, and what leaves is written down for the next leg.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use modegate_config::OnMismatch;
+use modegate_filters::bucket::{Cohort, Why};
+use modegate_filters::contract::{Mode, Requested};
+use modegate_filters::dialect::Dialect;
+use modegate_filters::inspect::Verdict;
+use modegate_filters::mismatch::{Mismatch, Shape};
+use modegate_filters::parity::{self, Means};
+use modegate_filters::repair::PutBack;
+use modegate_filters::route::{Leg, Route};
+use modegate_filters::text;
+
+use super::exchange::Exchange;
+use super::refuse::refuse_mismatch;
+use super::stack::Answer;
+use crate::digest::DigestKey;
+use crate::metrics::{Enforced, Source, count};
+use crate::parity::{self as table, Claim, Key, Kind, Left, Table, VALUE_LIMIT, Wanted};
+
+/// What a message is named by without saying it: digests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Named {
+    /// Of its room.
+    pub room: Option<u64>,
+    /// Of its text.
+    pub text: Option<u64>,
+}
+
+impl Named {
+    /// The digests of a message in these chunks.
+    pub fn of(key: &DigestKey, dialect: Dialect, verdict: &Verdict, chunks: &[Bytes]) -> Named {
+        Named {
+            room: verdict.room.as_deref().map(|room| key.digest(room)),
+            text: verdict.said.text(dialect, chunks).map(|text| key.digest(&text)),
+        }
+    }
+}
+
+/// How a message was joined to the leg before.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// What its record says of it.
+    pub verdict: parity::Verdict,
+    /// What its record was found by.
+    pub means: Means,
+    /// The record's request id.
+    pub request_id: Option<Box<str>>,
+}
+
+/// Compares a message with what the leg before let through. What goes on may be repaired.
+///
+/// # Errors
+/// The refusal of a mismatch.
+pub fn arrive(
+    mut exchange: Exchange,
+    route: &Route,
+    verdict: Verdict,
+    named: Named,
+    chunks: &[Bytes],
+) -> Result<(Exchange, Verdict), Answer> {
+    let plane = exchange.plane.clone();
+    let Some(table) = plane.parity.before(plane.leg).filter(|_| verdict.is_message) else {
+        return Ok((exchange, verdict));
+    };
+    let (means, claim) = claim(&exchange, table, &verdict, named);
+    let left = match &claim {
+        Claim::Found(left) | Claim::Elsewhere(left) => Some(left.clone()),
+        Claim::Taken | Claim::Ambiguous | Claim::Nothing => None,
+    };
+    let said = match (&left, claim) {
+        (Some(left), _) => {
+            let expected =
+                parity::Left { mode: left.mode, cohort: left.cohort, room: left.room.as_deref() };
+            let arrived = parity::Arrived {
+                requested: verdict.requested,
+                cohort: cohort(&verdict),
+                room: verdict.room.as_deref(),
+            };
+            parity::compare(&expected, &arrived)
+        }
+        (None, Claim::Taken) => parity::Verdict::Duplicate,
+        (None, _) => parity::Verdict::Unobserved,
+    };
+    let counts = &plane.metrics.parity;
+    count(counts.joins(plane.leg, means));
+    count(counts.verdicts(plane.leg, said));
+    if said == parity::Verdict::RoomCrossed {
+        count(counts.contamination(plane.leg, Source::Request));
+    }
+    let request_id = left.as_ref().map(|left| left.request_id.clone());
+    exchange.record.joined(Joined { verdict: said, means, request_id });
+    let Some(left) = left else { return Ok((exchange, verdict)) };
+    if said.is_mismatch() {
+        remember(&exchange, &verdict, named, &left, (said, means));
+        return enforce(exchange, route, verdict, named, (&left, said), chunks);
+    }
+    Ok((exchange, verdict))
+}
+
+fn claim(exchange: &Exchange, table: &Table, verdict: &Verdict, named: Named) -> (Means, Claim) {
+    let plane = &exchange.plane;
+    let (key, by_key) = match plane.leg {
+        Leg::Runtime => (rpc_key(&plane.digests, verdict), Means::RpcId),
+        _ => (message_key(named), Means::RoomText),
+    };
+    let sent = exchange.sent;
+    let request_id = sent.request_id.then(|| id(&plane.digests, exchange));
+    let trace = sent.trace.then(|| plane.digests.digest_bytes(&exchange.trace.id));
+    let mode = match verdict.requested {
+        Requested::Mode(mode) => mode,
+        _ => Mode::DEFAULT,
+    };
+    let wanted = Wanted { key, by_key, ids: [request_id, trace], mode };
+    table.claim(Instant::now(), window(exchange), &wanted)
+}
+
+/// Refuses or repairs a mismatch where `cloud_enforced` is on and it makes a difference: after a
+/// rollback between the two legs the mode would not be applied any more, and its loss is none.
+fn enforce(
+    exchange: Exchange,
+    route: &Route,
+    verdict: Verdict,
+    named: Named,
+    (left, said): (&Left, parity::Verdict),
+    chunks: &[Bytes],
+) -> Result<(Exchange, Verdict), Answer> {
+    let (snapshot, plane) = (exchange.snapshot.clone(), exchange.plane.clone());
+    let (flags, settings) = (snapshot.flags, &snapshot.settings);
+    if plane.leg != Leg::Bridge || !flags.cloud_enforced || flags.kill {
+        return Ok((exchange, verdict));
+    }
+    let cohort = cohort(&verdict).or(left.cohort).unwrap_or(Cohort::Control);
+    let would_leave = settings.policy.would_leave(flags, left.value.as_ref(), cohort);
+    let leaves_alike = verdict.rejection.is_none() && would_leave == verdict.effective;
+    if said.is_of_mode() && leaves_alike {
+        return Ok((exchange, verdict));
+    }
+    let enforced = &plane.metrics.parity;
+    if settings.on_mismatch == OnMismatch::Repair {
+        let put_back =
+            PutBack { value: left.value.as_ref(), room: left.room.as_deref(), cohort: left.cohort };
+        let headers = exchange.headers();
+        if let Some(repaired) = settings.policy.repair(flags, route, headers, chunks, &put_back) {
+            count(enforced.enforced(Enforced::Repair));
+            return Ok((exchange, repaired));
+        }
+    }
+    count(enforced.enforced(Enforced::Reject));
+    let modes = &settings.policy.contract().modes;
+    let room = |digest: Option<u64>| {
+        digest.map_or_else(|| "none".to_owned(), |digest| format!("{digest:016x}"))
+    };
+    let (expected, found) = match said.is_of_room() {
+        true => {
+            let expected = left.room.as_deref().map(|room| plane.digests.digest(room));
+            (room(expected), room(named.room))
+        }
+        false => (modes.name(left.mode).to_owned(), verdict.requested.word(modes).to_owned()),
+    };
+    let mismatch = Mismatch { verdict: said, expected: &expected, found: &found };
+    let mut record = exchange.record;
+    record.judged(&verdict, named);
+    Err(refuse_mismatch(record, &mismatch, shape(route), verdict.id.as_deref()))
+}
+
+fn shape(route: &Route) -> Shape {
+    match route.name.ends_with("/stream") {
+        true => Shape::Events,
+        false => Shape::Whole,
+    }
+}
+
+fn remember(
+    exchange: &Exchange,
+    verdict: &Verdict,
+    named: Named,
+    left: &Left,
+    (said, means): (parity::Verdict, Means),
+) {
+    let plane = &exchange.plane;
+    plane.parity.recent.keep(|| table::Mismatch {
+        at: SystemTime::now(),
+        leg: plane.leg,
+        verdict: said,
+        means,
+        mode: (left.mode, Some(verdict.requested)),
+        room: (left.room.as_deref().map(|room| plane.digests.digest(room)), named.room),
+        generation: (left.generation, exchange.snapshot.generation),
+        request_id: (left.request_id.to_string(), request_id(exchange).to_owned()),
+    });
+}
+
+/// Writes down what leaves, for the next leg.
+pub fn leave(exchange: &mut Exchange, verdict: &Verdict, named: Named, chunks: &[Bytes]) {
+    let plane = exchange.plane.clone();
+    let Some(table) = plane.parity.of(plane.leg).filter(|_| verdict.is_message) else { return };
+    let key = match plane.leg {
+        Leg::Bridge if verdict.id.is_some() => rpc_key(&plane.digests, verdict),
+        Leg::Frontend if named.text.is_some() && named.room.is_some() => message_key(named),
+        _ => return,
+    };
+    let value = verdict.value.as_ref().filter(|_| verdict.effective != Mode::DEFAULT);
+    let left = Left {
+        mode: verdict.effective,
+        cohort: cohort(verdict),
+        room: verdict.room.as_deref().map(Box::from),
+        value: value
+            .filter(|value| value.len() <= VALUE_LIMIT)
+            .map(|value| Bytes::from(text::raw(chunks, value).into_owned()))
+            .or_else(|| rewritten(exchange, verdict)),
+        request_id: request_id(exchange).into(),
+        trace: exchange.trace,
+        generation: exchange.snapshot.generation,
+    };
+    let kind = Kind { mode: left.mode, cohort: left.cohort, room: named.room.unwrap_or(0) };
+    let ids = [id(&plane.digests, exchange), plane.digests.digest_bytes(&exchange.trace.id)];
+    let place = table.insert(Instant::now(), window(exchange), key, kind, ids, left);
+    if let Some(place) = place {
+        exchange.record.left(place);
+    }
+}
+
+/// A value too long to be kept as it is: its mode and its profile.
+fn rewritten(exchange: &Exchange, verdict: &Verdict) -> Option<Bytes> {
+    let modes = &exchange.snapshot.settings.policy.contract().modes;
+    let mode = Some(verdict.effective).filter(|mode| *mode != Mode::DEFAULT)?;
+    let mut value = serde_json::json!({ "mode": modes.name(mode) });
+    if let (Some(profile), Some(value)) = (&verdict.profile, value.as_object_mut()) {
+        value.insert("profile".to_owned(), profile.name.as_str().into());
+    }
+    Some(Bytes::from(value.to_string()))
+}
+
+fn message_key(named: Named) -> Key {
+    Key { text: named.text.unwrap_or(0), room: named.room.unwrap_or(0) }
+}
+
+/// The cloud writes the id again: its spelling may change, the string does not.
+fn rpc_key(digests: &DigestKey, verdict: &Verdict) -> Key {
+    let text = verdict.id.as_deref().map_or(0, |id| {
+        let string = id.contains('\\').then(|| serde_json::from_str::<serde_json::Value>(id));
+        match string {
+            Some(Ok(string)) => digests.digest(&string.to_string()),
+            _ => digests.digest(id),
+        }
+    });
+    Key { text, room: 0 }
+}
+
+/// The cohort, where there was a key to tell it by.
+fn cohort(verdict: &Verdict) -> Option<Cohort> {
+    (verdict.assignment.why != Why::NoKey).then_some(verdict.assignment.cohort)
+}
+
+fn id(digests: &DigestKey, exchange: &Exchange) -> u64 {
+    digests.digest(request_id(exchange))
+}
+
+fn request_id(exchange: &Exchange) -> &str {
+    exchange.record.request_id().to_str().unwrap_or_default()
+}
+
+fn window(exchange: &Exchange) -> Duration {
+    exchange.snapshot.settings.window
+}

@@ -1,0 +1,42 @@
+//! What a leg let through.
+
+use bytes::Bytes;
+use modegate_filters::bucket::Cohort;
+use modegate_filters::contract::Mode;
+use modegate_filters::tags::Trace;
+
+/// The longest value of the contract that is kept as it was written, in bytes.
+pub const VALUE_LIMIT: usize = 512;
+
+/// A request that went on, as the next leg is compared with it.
+#[derive(Debug)]
+pub struct Left {
+    /// The effective mode.
+    pub mode: Mode,
+    /// The cohort; `None` where the request had no bucket key.
+    pub cohort: Option<Cohort>,
+    /// The room.
+    pub room: Option<Box<str>>,
+    /// The contract's value as it left, where its mode is not the default.
+    pub value: Option<Bytes>,
+    /// The request's id.
+    pub request_id: Box<str>,
+    /// Its trace.
+    pub trace: Trace,
+    /// The flags snapshot that it saw.
+    pub generation: u64,
+}
+
+impl Left {
+    /// How many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        // Two counters of the Arc, and what the allocator adds to each piece.
+        let pieces = [
+            2 * size_of::<usize>() + size_of::<Left>(),
+            self.room.as_ref().map_or(0, |room| room.len()),
+            self.value.as_ref().map_or(0, |value| value.len() + 2 * size_of::<usize>()),
+            self.request_id.len(),
+        ];
+        pieces.iter().map(|piece| piece.next_multiple_of(16)).sum()
+    }
+}

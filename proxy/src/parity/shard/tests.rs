@@ -1,0 +1,182 @@
+use modegate_filters::contract::Modes;
+use modegate_filters::tags::Trace;
+
+use super::*;
+
+fn mode(name: &str) -> Mode {
+    let modes = Modes::new(["default", "fast"].map(str::to_owned)).unwrap();
+    modes.find(name).unwrap()
+}
+
+fn left(name: &str) -> Arc<Left> {
+    Arc::new(Left {
+        mode: Mode::DEFAULT,
+        cohort: None,
+        room: None,
+        value: None,
+        request_id: name.into(),
+        trace: Trace::new(1),
+        generation: 1,
+    })
+}
+
+fn key(text: u64, room: u64) -> Key {
+    Key { text, room }
+}
+
+fn push(shard: &mut Shard, name: &str, key: Key, mode: Mode) -> Number {
+    shard.push(0, key, Kind { mode, cohort: None, room: key.room }, [0; 2], left(name), 1)
+}
+
+/// What a claim found, in a word.
+fn word(claim: &Claim) -> String {
+    match claim {
+        Claim::Found(left) => left.request_id.to_string(),
+        Claim::Elsewhere(left) => format!("elsewhere {}", left.request_id),
+        Claim::Taken => "taken".to_owned(),
+        Claim::Ambiguous => "ambiguous".to_owned(),
+        Claim::Nothing => "nothing".to_owned(),
+    }
+}
+
+fn claims(shard: &mut Shard, keys: &[(Key, Mode)]) -> Vec<String> {
+    keys.iter().map(|(key, mode)| word(&shard.claim(*key, *mode))).collect()
+}
+
+#[test]
+fn the_oldest_comes_first_and_each_is_claimed_once() {
+    let (mut shard, default) = (Shard::default(), Mode::DEFAULT);
+    for name in ["a", "b", "c"] {
+        push(&mut shard, name, key(1, 1), default);
+    }
+    let asked = [(key(1, 1), default); 4];
+    assert_eq!(claims(&mut shard, &asked), ["a", "b", "c", "taken"]);
+    assert_eq!(claims(&mut shard, &[(key(2, 1), default)]), ["nothing"]);
+}
+
+/// Identical texts in one room at one time, in different modes.
+#[test]
+fn what_is_not_alike_cannot_be_told_apart_until_all_of_it_is_gone() {
+    let (mut shard, default, fast) = (Shard::default(), Mode::DEFAULT, mode("fast"));
+    push(&mut shard, "a", key(1, 1), fast);
+    push(&mut shard, "b", key(1, 1), default);
+    push(&mut shard, "c", key(1, 1), fast);
+    let asked = [(key(1, 1), default), (key(1, 1), default), (key(1, 1), fast)];
+    assert_eq!(claims(&mut shard, &asked), ["ambiguous"; 3]);
+    push(&mut shard, "d", key(1, 1), fast);
+    assert_eq!(claims(&mut shard, &[(key(1, 1), default)]), ["d"]);
+}
+
+#[test]
+fn another_rooms_request_finds_the_only_record_of_its_text() {
+    let (mut shard, default) = (Shard::default(), Mode::DEFAULT);
+    push(&mut shard, "a", key(1, 1), default);
+    assert_eq!(claims(&mut shard, &[(key(1, 2), default)]), ["elsewhere a"]);
+    // Its own request comes after all: it was another one.
+    assert_eq!(claims(&mut shard, &[(key(1, 1), default); 2]), ["a", "taken"]);
+
+    push(&mut shard, "b", key(2, 1), default);
+    push(&mut shard, "c", key(2, 2), default);
+    let asked = [(key(2, 3), default), (key(2, 0), default), (key(2, 1), default)];
+    assert_eq!(claims(&mut shard, &asked), ["ambiguous", "ambiguous", "b"]);
+    // One of the two rooms was crossed, or one of them sent twice.
+    assert_eq!(claims(&mut shard, &[(key(2, 1), default)]), ["ambiguous"]);
+    assert_eq!(claims(&mut shard, &[(key(2, 3), default)]), ["elsewhere c"]);
+}
+
+#[test]
+fn what_is_withdrawn_or_claimed_by_number_is_passed_over() {
+    let (mut shard, default) = (Shard::default(), Mode::DEFAULT);
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| push(&mut shard, name, key(1, 1), default));
+    assert!(shard.withdraw(a));
+    assert!(!shard.withdraw(a));
+    assert_eq!(shard.claim_number(c).unwrap().request_id, "c".into());
+    assert!(shard.claim_number(c).is_none());
+    assert_eq!(claims(&mut shard, &[(key(1, 1), default); 3]), ["b", "d", "taken"]);
+    let claimed = [a, b, c, d].map(|number| shard.is_claimed(number));
+    assert_eq!(claimed, [Some(false), Some(true), Some(true), Some(true)]);
+    while shard.drop_first().is_some() {}
+    assert_eq!(shard.is_claimed(d), None);
+    assert!(shard.groups.is_empty() && shard.texts.is_empty());
+}
+
+/// Any course of events, against a list of records that is looked through from the beginning.
+#[test]
+fn it_does_what_a_plain_list_would_do() {
+    struct Plain {
+        key: Key,
+        mode: Mode,
+        name: String,
+        pending: bool,
+        alike: bool,
+    }
+    let modes = [Mode::DEFAULT, mode("fast")];
+    for seed in 0..300 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (mut shard, mut list) = (Shard::default(), Vec::<Plain>::new());
+        let mut dropped = 0;
+        for step in 0..200 {
+            let (key, mode) = (key(random.u64(1..3), random.u64(1..3)), modes[random.usize(..2)]);
+            let pending = |list: &[Plain], of: &dyn Fn(&Plain) -> bool| -> Vec<usize> {
+                (0..list.len()).filter(|at| list[*at].pending && of(&list[*at])).collect()
+            };
+            let same = pending(&list, &|one| one.key == key);
+            match random.u8(..10) {
+                0..4 => {
+                    let name = step.to_string();
+                    push(&mut shard, &name, key, mode);
+                    let alike = same.iter().all(|at| list[*at].mode == mode && list[*at].alike);
+                    if !alike {
+                        same.iter().for_each(|at| list[*at].alike = false);
+                    }
+                    list.push(Plain { key, mode, name, pending: true, alike });
+                }
+                4..8 => {
+                    let claim = shard.claim(key, mode);
+                    match (&claim, same.first()) {
+                        (Claim::Found(left), Some(first)) => {
+                            assert!(list[*first].alike);
+                            assert_eq!(*left.request_id, *list[*first].name);
+                            list[*first].pending = false;
+                        }
+                        (Claim::Ambiguous, Some(first)) => {
+                            assert!(!list[*first].alike);
+                            let alike = same.iter().find(|at| list[**at].mode == mode);
+                            let claimed = *alike.unwrap_or(first);
+                            list[claimed].pending = false;
+                        }
+                        (Claim::Elsewhere(left), None) => {
+                            let others = pending(&list, &|one| one.key.text == key.text);
+                            let rooms: std::collections::BTreeSet<_> =
+                                others.iter().map(|at| list[*at].key.room).collect();
+                            assert_eq!(rooms.len(), 1);
+                            assert_eq!(*left.request_id, *list[others[0]].name);
+                            list[others[0]].pending = false;
+                        }
+                        (Claim::Found(left), None) => {
+                            // One that was claimed by its text before.
+                            assert!(list.iter().any(|one| one.name == *left.request_id));
+                        }
+                        (_, None) => {}
+                        (_, Some(_)) => panic!("seed {seed}: pending, but {claim:?}"),
+                    }
+                }
+                8 => {
+                    if let Some(at) = same.first() {
+                        assert!(shard.withdraw(dropped + *at as u64), "seed {seed}");
+                        list[*at].pending = false;
+                    }
+                }
+                _ => {
+                    let gone = shard.drop_first();
+                    assert_eq!(gone.is_some(), !list.is_empty());
+                    if let Some(gone) = gone {
+                        assert_eq!(gone.unclaimed, list[0].pending);
+                        list.remove(0);
+                        dropped += 1;
+                    }
+                }
+            }
+        }
+    }
+}

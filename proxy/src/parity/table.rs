@@ -1,0 +1,273 @@
+//! The records of one leg, shared by all threads: in shards by text, each with a lock that is held
+//! for as long as a few look-ups take, and an index by ids in shards of its own. No two locks are
+//! held at once.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use modegate_filters::contract::Mode;
+use modegate_filters::parity::Means;
+
+use super::hashed::Hashed;
+use super::left::Left;
+use super::shard::{Claim, Gone, Key, Kind, Number, Shard};
+
+/// Enough that threads hardly ever meet.
+const SHARDS: usize = 64;
+/// So many records that are too old are dropped by each new one, so that none waits for a sweep.
+const EXPIRED_AT_ONCE: usize = 4;
+/// So many by a sweep before it lets others in.
+const SWEPT_AT_ONCE: usize = 256;
+
+/// Where a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    shard: usize,
+    number: Number,
+}
+
+/// What a table lost before its time.
+#[derive(Debug, Default)]
+pub struct Dropped {
+    /// For the number of records.
+    pub records: AtomicU64,
+    /// For their bytes.
+    pub bytes: AtomicU64,
+}
+
+/// The records of one leg.
+#[derive(Debug)]
+pub struct Table {
+    shards: Box<[Mutex<Shard>]>,
+    ids: Box<[Mutex<HashMap<u64, Place, Hashed>>]>,
+    since: Instant,
+    most: (usize, usize),
+    records: AtomicUsize,
+    bytes: AtomicUsize,
+    /// When last something was dropped before its time, in milliseconds; 0 for never.
+    shed_at: AtomicU64,
+    /// What was dropped.
+    pub dropped: Dropped,
+    /// Records that nobody claimed.
+    pub unclaimed: AtomicU64,
+}
+
+/// A request that is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// By its key.
+    pub key: Key,
+    /// The means that the key is.
+    pub by_key: Means,
+    /// By its request id and its trace, where the client sent them.
+    pub ids: [Option<u64>; 2],
+    /// The mode that arrived.
+    pub mode: Mode,
+}
+
+impl Table {
+    /// An empty table for so many records and bytes.
+    pub fn new(records: usize, bytes: usize) -> Table {
+        Table {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            ids: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            since: Instant::now(),
+            most: (records, bytes),
+            records: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            shed_at: AtomicU64::new(0),
+            dropped: Dropped::default(),
+            unclaimed: AtomicU64::new(0),
+        }
+    }
+
+    /// How many records there are, and how many bytes they take.
+    pub fn size(&self) -> (usize, usize) {
+        (self.records.load(Relaxed), self.bytes.load(Relaxed))
+    }
+
+    /// Puts a record in. The shard's oldest are dropped where there are too many in all; where it
+    /// has none, the new one is.
+    pub fn insert(
+        &self,
+        now: Instant,
+        window: Duration,
+        key: Key,
+        kind: Kind,
+        ids: [u64; 2],
+        left: Left,
+    ) -> Option<Place> {
+        let cost = Self::COST + left.bytes();
+        let at = self.millis(now);
+        let mut gone: [Option<Gone>; EXPIRED_AT_ONCE] = [None; EXPIRED_AT_ONCE];
+        let place = {
+            let shard_at = shard_of(key.text);
+            let mut shard = self.shard(shard_at)?;
+            let before = at.saturating_sub(millis(window));
+            for gone in &mut gone {
+                *gone = match self.over(cost) {
+                    None => shard.expire(before),
+                    Some(bound) => {
+                        let first = shard.expire(before).or_else(|| {
+                            bound.fetch_add(1, Relaxed);
+                            self.shed_at.store(at.max(1), Relaxed);
+                            shard.drop_first().map(|gone| Gone { unclaimed: false, ..gone })
+                        });
+                        first
+                    }
+                };
+                if let Some(gone) = gone {
+                    self.records.fetch_sub(1, Relaxed);
+                    self.bytes.fetch_sub(gone.bytes, Relaxed);
+                }
+            }
+            match self.over(cost) {
+                Some(_) => None,
+                None => {
+                    self.records.fetch_add(1, Relaxed);
+                    self.bytes.fetch_add(cost, Relaxed);
+                    let number = shard.push(at, key, kind, ids, Arc::new(left), cost);
+                    Some(Place { shard: shard_at, number })
+                }
+            }
+        };
+        for gone in gone.iter().flatten() {
+            self.forget(shard_of(key.text), gone);
+        }
+        let place = place?;
+        for id in ids {
+            if let Some(mut index) = self.index(id) {
+                index.insert(id, place);
+            }
+        }
+        Some(place)
+    }
+
+    /// What a record takes beside what it holds.
+    const COST: usize = Shard::COST + 4 * (size_of::<(u64, Place)>() + 1);
+
+    /// The bound that a record of so many bytes would break.
+    fn over(&self, cost: usize) -> Option<&AtomicU64> {
+        let (records, bytes) = self.size();
+        if records >= self.most.0 {
+            return Some(&self.dropped.records);
+        }
+        (bytes + cost > self.most.1).then_some(&self.dropped.bytes)
+    }
+
+    /// Finds the record of a request and claims it: by an id where one arrived, else by the key.
+    pub fn claim(&self, now: Instant, window: Duration, wanted: &Wanted) -> (Means, Claim) {
+        let mut known = false;
+        for (id, means) in wanted.ids.into_iter().zip([Means::RequestId, Means::Traceparent]) {
+            let Some(id) = id else { continue };
+            let Some(place) = self.index(id).and_then(|index| index.get(&id).copied()) else {
+                continue;
+            };
+            self.expire(place.shard, now, window);
+            let Some(mut shard) = self.shard(place.shard) else { continue };
+            match shard.claim_number(place.number) {
+                Some(left) => return (means, Claim::Found(left)),
+                None => known |= shard.is_claimed(place.number) == Some(true),
+            }
+        }
+        let shard_at = shard_of(wanted.key.text);
+        self.expire(shard_at, now, window);
+        let claim = self.shard(shard_at).map(|mut shard| shard.claim(wanted.key, wanted.mode));
+        match claim {
+            Some(claim @ Claim::Found(_)) => (wanted.by_key, claim),
+            Some(claim @ Claim::Elsewhere(_)) => (Means::Text, claim),
+            // Its record may have been one of those that were dropped.
+            Some(Claim::Taken) if !self.shed_lately(now, window) => (wanted.by_key, Claim::Taken),
+            Some(Claim::Taken | Claim::Ambiguous) => (Means::Ambiguous, Claim::Ambiguous),
+            Some(Claim::Nothing) | None if known => (Means::RequestId, Claim::Taken),
+            Some(Claim::Nothing) | None => (Means::Nothing, Claim::Nothing),
+        }
+    }
+
+    /// Whether somebody claimed a record; `None` where it is gone.
+    pub fn is_claimed(&self, place: Place) -> Option<bool> {
+        self.shard(place.shard)?.is_claimed(place.number)
+    }
+
+    /// Nothing will come of a record: it counts as unclaimed.
+    pub fn withdraw(&self, place: Place) {
+        if self.shard(place.shard).is_some_and(|mut shard| shard.withdraw(place.number)) {
+            self.unclaimed.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Drops every record that is too old, a few at a time.
+    pub fn sweep(&self, now: Instant, window: Duration) {
+        for shard in 0..SHARDS {
+            while self.drop_expired(shard, now, window, SWEPT_AT_ONCE) == SWEPT_AT_ONCE {}
+        }
+    }
+
+    fn expire(&self, shard: usize, now: Instant, window: Duration) {
+        // All that are too old: none of them may be claimed.
+        self.drop_expired(shard, now, window, usize::MAX);
+    }
+
+    fn drop_expired(&self, at: usize, now: Instant, window: Duration, most: usize) -> usize {
+        let before = self.millis(now).saturating_sub(millis(window));
+        let mut gone = Vec::new();
+        if let Some(mut shard) = self.shard(at) {
+            while gone.len() < most
+                && let Some(one) = shard.expire(before)
+            {
+                gone.push(one);
+            }
+        }
+        for one in &gone {
+            self.records.fetch_sub(1, Relaxed);
+            self.bytes.fetch_sub(one.bytes, Relaxed);
+            self.forget(at, one);
+        }
+        gone.len()
+    }
+
+    /// Takes what a record was found by out of the index, where it is not another's by now.
+    fn forget(&self, shard: usize, gone: &Gone) {
+        self.unclaimed.fetch_add(u64::from(gone.unclaimed), Relaxed);
+        let place = Place { shard, number: gone.number };
+        for id in gone.ids {
+            if let Some(mut index) = self.index(id)
+                && index.get(&id) == Some(&place)
+            {
+                index.remove(&id);
+            }
+        }
+    }
+
+    fn shed_lately(&self, now: Instant, window: Duration) -> bool {
+        let shed_at = self.shed_at.load(Relaxed);
+        shed_at > 0 && shed_at + millis(window) >= self.millis(now)
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        millis(now.saturating_duration_since(self.since))
+    }
+
+    fn shard(&self, at: usize) -> Option<MutexGuard<'_, Shard>> {
+        self.shards.get(at).map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn index(&self, id: u64) -> Option<MutexGuard<'_, HashMap<u64, Place, Hashed>>> {
+        let index = self.ids.get(shard_of(id))?;
+        Some(index.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// By bits that the maps in a shard do not go by: they take the lowest and the highest.
+fn shard_of(digest: u64) -> usize {
+    (digest >> 50) as usize % SHARDS
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+use modegate_filters::tags::Trace;
+
+use super::*;
+
+const WINDOW: Duration = Duration::from_secs(30);
+
+fn left(name: &str) -> Left {
+    Left {
+        mode: Mode::DEFAULT,
+        cohort: None,
+        room: Some("room".into()),
+        value: None,
+        request_id: name.into(),
+        trace: Trace::new(1),
+        generation: 1,
+    }
+}
+
+struct Clocked {
+    table: Table,
+    now: Instant,
+}
+
+impl Clocked {
+    fn new(records: usize, bytes: usize) -> Clocked {
+        Clocked { table: Table::new(records, bytes), now: Instant::now() }
+    }
+
+    fn insert(&self, name: &str, text: u64, ids: [u64; 2]) -> Option<Place> {
+        let kind = Kind { mode: Mode::DEFAULT, cohort: None, room: 1 };
+        self.table.insert(self.now, WINDOW, Key { text, room: 1 }, kind, ids, left(name))
+    }
+
+    fn claim(&self, text: u64, ids: [Option<u64>; 2]) -> (Means, String) {
+        let key = Key { text, room: 1 };
+        let wanted = Wanted { key, by_key: Means::RoomText, ids, mode: Mode::DEFAULT };
+        let (means, claim) = self.table.claim(self.now, WINDOW, &wanted);
+        let word = match claim {
+            Claim::Found(left) | Claim::Elsewhere(left) => left.request_id.to_string(),
+            Claim::Taken => "taken".to_owned(),
+            Claim::Ambiguous => "ambiguous".to_owned(),
+            Claim::Nothing => "nothing".to_owned(),
+        };
+        (means, word)
+    }
+}
+
+fn got(means: Means, word: &str) -> (Means, String) {
+    (means, word.to_owned())
+}
+
+#[test]
+fn an_id_that_arrived_wins() {
+    let at = Clocked::new(100, 1 << 20);
+    at.insert("a", 1, [11, 12]);
+    at.insert("b", 1, [21, 22]);
+    at.insert("c", 1, [31, 32]);
+    assert_eq!(at.claim(1, [Some(21), None]), got(Means::RequestId, "b"));
+    assert_eq!(at.claim(1, [Some(99), Some(32)]), got(Means::Traceparent, "c"));
+    // A trace may have more than one call in it: the second is looked for by what it says.
+    assert_eq!(at.claim(1, [None, Some(32)]), got(Means::RoomText, "a"));
+    assert_eq!(at.claim(1, [None, None]), got(Means::RoomText, "taken"));
+    assert_eq!(at.claim(2, [Some(21), None]), got(Means::RequestId, "taken"));
+    assert_eq!(at.claim(2, [None, None]), got(Means::Nothing, "nothing"));
+}
+
+#[test]
+fn what_is_too_old_is_nobodys() {
+    let mut at = Clocked::new(100, 1 << 20);
+    at.insert("a", 1, [11, 12]);
+    at.insert("b", 2, [21, 22]);
+    at.now += WINDOW;
+    assert_eq!(at.claim(2, [None, None]), got(Means::RoomText, "b"));
+    at.now += Duration::from_millis(1);
+    assert_eq!(at.claim(1, [Some(11), None]), got(Means::Nothing, "nothing"));
+    assert_eq!(at.claim(2, [None, None]), got(Means::Nothing, "nothing"));
+    assert_eq!((at.table.size(), at.table.unclaimed.load(Relaxed)), ((0, 0), 1));
+    at.insert("c", 3, [31, 32]);
+    at.now += 2 * WINDOW;
+    at.table.sweep(at.now, WINDOW);
+    assert_eq!((at.table.size(), at.table.unclaimed.load(Relaxed)), ((0, 0), 2));
+    let indexed: usize = at.table.ids.iter().map(|index| index.lock().unwrap().len()).sum();
+    assert_eq!(indexed, 0);
+}
+
+#[test]
+fn what_is_withdrawn_is_unclaimed_at_once_and_once() {
+    let at = Clocked::new(100, 1 << 20);
+    let place = at.insert("a", 1, [11, 12]).unwrap();
+    at.table.withdraw(place);
+    at.table.withdraw(place);
+    assert_eq!(at.table.is_claimed(place), Some(false));
+    assert_eq!(at.claim(1, [Some(11), None]), got(Means::Nothing, "nothing"));
+    assert_eq!(at.table.unclaimed.load(Relaxed), 1);
+}
+
+#[test]
+fn both_bounds_hold_and_what_is_dropped_is_counted() {
+    let cost = Table::COST + left("0").bytes();
+    for (records, bytes, by_records) in [(10, 1 << 30, true), (1 << 20, 10 * cost, false)] {
+        let at = Clocked::new(records, bytes);
+        for text in 0..10_000 {
+            at.insert("0", text << 40 | text, [text + 1, text + 1_000_000]);
+            let (held, size) = at.table.size();
+            assert!(held <= 10 && size <= bytes, "{held} {size}");
+        }
+        let dropped = [&at.table.dropped.records, &at.table.dropped.bytes].map(|d| d.load(Relaxed));
+        assert_eq!(dropped[usize::from(by_records)], 0);
+        assert!(dropped[usize::from(!by_records)] >= 9_990, "{dropped:?}");
+        assert_eq!(at.table.unclaimed.load(Relaxed), 0);
+        let indexed: usize = at.table.ids.iter().map(|index| index.lock().unwrap().len()).sum();
+        assert!(indexed <= 20, "{indexed}");
+    }
+}
+
+/// After records were dropped a second request of one text may be the first of another.
+#[test]
+fn a_table_that_was_full_knows_of_no_duplicates() {
+    let mut at = Clocked::new(1, 1 << 20);
+    at.insert("a", 1, [11, 12]);
+    at.insert("b", 1, [21, 22]);
+    assert_eq!(at.claim(1, [None, None]), got(Means::RoomText, "b"));
+    assert_eq!(at.claim(1, [None, None]), got(Means::Ambiguous, "ambiguous"));
+    at.now += WINDOW + Duration::from_secs(1);
+    at.insert("c", 1, [31, 32]);
+    assert_eq!(at.claim(1, [None, None]), got(Means::RoomText, "c"));
+    assert_eq!(at.claim(1, [None, None]), got(Means::RoomText, "taken"));
+}
