@@ -78,6 +78,12 @@ impl Verdict {
         self.is_of_mode() || self.is_of_room() || self == Verdict::AckAltered
     }
 
+    /// Whether the request was found to be one that was let through.
+    pub fn is_joined(self) -> bool {
+        let of_request = self.is_of_mode() || self.is_of_room();
+        of_request || matches!(self, Verdict::Match | Verdict::CohortDrift | Verdict::Duplicate)
+    }
+
     /// Whether the mode is at fault.
     pub fn is_of_mode(self) -> bool {
         matches!(self, Verdict::ModeMissing | Verdict::ModeAltered | Verdict::ModeInvented)

@@ -6,6 +6,7 @@
 //! | `GET /ready` | 200 while it takes requests, 503 once it drains |
 //! | `GET /metrics` | OpenMetrics text |
 //! | `GET /config` | the file in force, and why the file as it is now was refused |
+//! | `GET /parity` | what became of mode and room, by leg, and the last mismatches |
 //! | `GET /flags` | every flag: its value, and what each layer says |
 //! | `PUT /flags/{name}` | sets a flag: `{"value","actor","reason","expires"?}` |
 //! | `DELETE /flags/{name}` | takes an override back: `{"actor","reason"}` |
@@ -16,6 +17,8 @@
 mod answer;
 mod guard;
 mod mutate;
+mod parity;
+mod parity_table;
 mod view;
 
 use std::convert::Infallible;
@@ -40,6 +43,7 @@ use crate::metrics::{Sources, encode};
 use answer::{Answer, json, refuse, text};
 use guard::Guard;
 pub use guard::{BadToken, Token};
+pub use parity_table::parity_table;
 
 /// How long a call's head, and then the call, may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -88,9 +92,8 @@ impl Admin {
             (&Method::GET | &Method::HEAD, _, None) => self.read(&path),
             (&Method::PUT, _, Some(name)) => self.change(request, name).await,
             (&Method::DELETE, _, Some(name)) => self.change(request, name).await,
-            (_, "/live" | "/ready" | "/metrics" | "/config" | "/flags", _) | (_, _, Some(_)) => {
-                refuse(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
-            }
+            (_, "/live" | "/ready" | "/metrics" | "/config" | "/flags" | "/parity", _)
+            | (_, _, Some(_)) => refuse(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
             _ => refuse(StatusCode::NOT_FOUND, "no such call"),
         }
     }
@@ -111,6 +114,7 @@ impl Admin {
                 Err(_) => refuse(StatusCode::INTERNAL_SERVER_ERROR, "metrics not encoded"),
             },
             "/config" => json(StatusCode::OK, &view::config(&self.sources.config.view())),
+            "/parity" => json(StatusCode::OK, &parity::parity(&self.sources)),
             "/flags" => {
                 let (snapshot, flags) = self.sources.flags.view();
                 json(StatusCode::OK, &view::flags(&snapshot, &flags))

@@ -10,6 +10,7 @@ mod demo;
 mod explain;
 mod flags;
 mod load;
+mod parity;
 mod run;
 
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ enum Command {
     Bucket(bucket::BucketArgs),
     /// Show and set the flags of a running sidecar.
     Flags(flags::FlagsArgs),
+    /// Show what became of mode and room between the legs of a running sidecar.
+    Parity(parity::ParityArgs),
     /// Run all three legs on embedded origins and walk through a rollout.
     Demo(demo::DemoArgs),
 }
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => args.run(),
         Command::Bucket(args) => args.run(),
         Command::Flags(args) => args.run(),
+        Command::Parity(args) => args.run(),
         Command::Demo(args) => args.run(),
     };
     match done {

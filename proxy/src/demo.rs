@@ -26,4 +26,4 @@ mod tests;
 pub use self::hints::Hints;
 pub use self::origins::{Hop, Origins};
 pub use self::recorder::Recorded;
-pub use self::walk::{Sidecar, WalkError, walk};
+pub use self::walk::{Sidecar, WalkError, parity, walk};

@@ -206,6 +206,11 @@ fn cohort(labels: Labels) -> usize {
     labels.cohort.map_or(0, |cohort| 1 + cohort as usize)
 }
 
+/// A counter's value.
+pub fn read(counter: Option<&AtomicU64>) -> u64 {
+    counter.map_or(0, |counter| counter.load(Relaxed))
+}
+
 /// Adds one.
 pub fn count(counter: Option<&AtomicU64>) {
     if let Some(counter) = counter {

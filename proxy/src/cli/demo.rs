@@ -10,7 +10,7 @@ use modegate_config::{Bind, Config};
 use tokio::sync::watch;
 
 use super::Failure;
-use crate::demo::{Hints, Origins, Sidecar, walk};
+use crate::demo::{Hints, Origins, Sidecar, parity, walk};
 use crate::logging;
 use crate::server::{App, Bound, HandOver, Start, Stop};
 
@@ -42,7 +42,10 @@ impl DemoArgs {
         let walked = runtime.block_on(async {
             origins.serve(&format!("http://{bridge}"), &format!("http://{runtime_leg}"));
             let sidecar = Sidecar { frontend, runtime_leg, admin, token: token.text.clone() };
-            let walked = walk(&sidecar, &origins, &mut std::io::stdout()).await;
+            let mut walked = walk(&sidecar, &origins, &mut std::io::stdout()).await;
+            if walked.is_ok() {
+                walked = parity(&sidecar, &origins, &mut std::io::stdout()).await;
+            }
             if walked.is_ok() && !self.once {
                 let hints = Hints { frontend, runtime_leg, admin, token_file: &token.path };
                 hints.write(&mut std::io::stdout()).map_err(failed)?;
@@ -81,7 +84,7 @@ fn configuration(origins: &Origins, token: &Secret) -> String {
     let Origins { api, cloud, runtime, .. } = origins;
     let token_file = token.path.display();
     format!(
-        "[canary]\npercent = 50\n\n[profiles.fast-v1]\nmode = \"fast\"\n\n[server]\nthreads = 1\ngrace = \"2s\"\n\n\
+        "[canary]\npercent = 50\n\n[parity]\non_mismatch = \"repair\"\n\n[profiles.fast-v1]\nmode = \"fast\"\n\n[server]\nthreads = 1\ngrace = \"2s\"\n\n\
          [admin]\nbind = \"127.0.0.1:0\"\ntoken_file = \"{token_file}\"\n\n{}{}{}",
         listener("frontend", *api),
         listener("bridge", *cloud),

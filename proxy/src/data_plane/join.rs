@@ -1,12 +1,14 @@
 //! Where a leg meets the leg before: what arrives is compared with what was let through, a mismatch
 //! is refused or repaired where the flags say so, and what leaves is written down for the next leg.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use modegate_config::OnMismatch;
 use modegate_filters::bucket::{Cohort, Why};
 use modegate_filters::contract::{Mode, Requested};
+use modegate_filters::decide::Action;
 use modegate_filters::dialect::Dialect;
 use modegate_filters::inspect::Verdict;
 use modegate_filters::mismatch::{Mismatch, Shape};
@@ -50,6 +52,8 @@ pub struct Joined {
     pub means: Means,
     /// The record's request id.
     pub request_id: Option<Box<str>>,
+    /// What was wrong before it was repaired.
+    pub repaired: Option<parity::Verdict>,
 }
 
 /// Compares a message with what the leg before let through. What goes on may be repaired.
@@ -88,18 +92,32 @@ pub fn arrive(
     };
     let counts = &plane.metrics.parity;
     count(counts.joins(plane.leg, means));
-    count(counts.verdicts(plane.leg, said));
     if said == parity::Verdict::RoomCrossed {
         count(counts.contamination(plane.leg, Source::Request));
     }
     let request_id = left.as_ref().map(|left| left.request_id.clone());
-    exchange.record.joined(Joined { verdict: said, means, request_id });
-    let Some(left) = left else { return Ok((exchange, verdict)) };
-    if said.is_mismatch() {
-        remember(&exchange, &verdict, named, &left, (said, means));
-        return enforce(exchange, route, verdict, named, (&left, said), chunks);
+    let mut joined = Joined { verdict: said, means, request_id, repaired: None };
+    let enforced = match left.filter(|_| said.is_mismatch()) {
+        None => Enforcement::None,
+        Some(left) => {
+            remember(&exchange, &verdict, named, &left, (said, means));
+            enforce(&exchange, route, &verdict, &left, said, chunks)
+        }
+    };
+    if matches!(enforced, Enforcement::Repair(_)) {
+        count(counts.enforced(Enforced::Repair));
+        (joined.verdict, joined.repaired) = (parity::Verdict::Match, Some(said));
     }
-    Ok((exchange, verdict))
+    count(counts.verdicts(plane.leg, joined.verdict));
+    exchange.record.joined(joined);
+    match enforced {
+        Enforcement::None => Ok((exchange, verdict)),
+        Enforcement::Repair(repaired) => Ok((exchange, *repaired)),
+        Enforcement::Reject(left) => {
+            count(counts.enforced(Enforced::Reject));
+            Err(refuse(exchange, route, &verdict, named, (&left, said)))
+        }
+    }
 }
 
 fn claim(exchange: &Exchange, table: &Table, verdict: &Verdict, named: Named) -> (Means, Claim) {
@@ -119,39 +137,58 @@ fn claim(exchange: &Exchange, table: &Table, verdict: &Verdict, named: Named) ->
     table.claim(Instant::now(), window(exchange), &wanted)
 }
 
-/// Refuses or repairs a mismatch where `cloud_enforced` is on and it makes a difference: after a
-/// rollback between the two legs the mode would not be applied any more, and its loss is none.
+/// What is done about a mismatch.
+enum Enforcement {
+    None,
+    /// What was let through is put back: what goes on matches.
+    Repair(Box<Verdict>),
+    Reject(Arc<Left>),
+}
+
+/// Decides on a mismatch: it is refused or repaired where `cloud_enforced` is on and that makes a
+/// difference. After a rollback between the two legs the mode would not be applied any more, and
+/// its loss is none.
 fn enforce(
-    exchange: Exchange,
+    exchange: &Exchange,
     route: &Route,
-    verdict: Verdict,
-    named: Named,
-    (left, said): (&Left, parity::Verdict),
+    verdict: &Verdict,
+    left: &Arc<Left>,
+    said: parity::Verdict,
     chunks: &[Bytes],
-) -> Result<(Exchange, Verdict), Answer> {
-    let (snapshot, plane) = (exchange.snapshot.clone(), exchange.plane.clone());
-    let (flags, settings) = (snapshot.flags, &snapshot.settings);
-    if plane.leg != Leg::Bridge || !flags.cloud_enforced || flags.kill {
-        return Ok((exchange, verdict));
+) -> Enforcement {
+    let (flags, settings) = (exchange.snapshot.flags, &exchange.snapshot.settings);
+    if exchange.plane.leg != Leg::Bridge || !flags.cloud_enforced || flags.kill {
+        return Enforcement::None;
     }
-    let cohort = cohort(&verdict).or(left.cohort).unwrap_or(Cohort::Control);
+    let cohort = cohort(verdict).or(left.cohort).unwrap_or(Cohort::Control);
     let would_leave = settings.policy.would_leave(flags, left.value.as_ref(), cohort);
     let leaves_alike = verdict.rejection.is_none() && would_leave == verdict.effective;
     if said.is_of_mode() && leaves_alike {
-        return Ok((exchange, verdict));
+        return Enforcement::None;
     }
-    let enforced = &plane.metrics.parity;
-    if settings.on_mismatch == OnMismatch::Repair {
-        let put_back =
-            PutBack { value: left.value.as_ref(), room: left.room.as_deref(), cohort: left.cohort };
-        let headers = exchange.headers();
-        if let Some(repaired) = settings.policy.repair(flags, route, headers, chunks, &put_back) {
-            count(enforced.enforced(Enforced::Repair));
-            return Ok((exchange, repaired));
+    let put_back =
+        PutBack { value: left.value.as_ref(), room: left.room.as_deref(), cohort: left.cohort };
+    let repaired = match settings.on_mismatch {
+        OnMismatch::Reject => None,
+        OnMismatch::Repair => {
+            settings.policy.repair(flags, route, exchange.headers(), chunks, &put_back)
         }
+    };
+    match repaired {
+        Some(repaired) => Enforcement::Repair(Box::new(repaired)),
+        None => Enforcement::Reject(left.clone()),
     }
-    count(enforced.enforced(Enforced::Reject));
-    let modes = &settings.policy.contract().modes;
+}
+
+fn refuse(
+    exchange: Exchange,
+    route: &Route,
+    verdict: &Verdict,
+    named: Named,
+    (left, said): (&Left, parity::Verdict),
+) -> Answer {
+    let plane = exchange.plane;
+    let modes = &exchange.snapshot.settings.policy.contract().modes;
     let room = |digest: Option<u64>| {
         digest.map_or_else(|| "none".to_owned(), |digest| format!("{digest:016x}"))
     };
@@ -164,8 +201,8 @@ fn enforce(
     };
     let mismatch = Mismatch { verdict: said, expected: &expected, found: &found };
     let mut record = exchange.record;
-    record.judged(&verdict, named);
-    Err(refuse_mismatch(record, &mismatch, shape(route), verdict.id.as_deref()))
+    record.judged(&Verdict { action: Action::Reject, ..verdict.clone() }, named);
+    refuse_mismatch(record, &mismatch, shape(route), verdict.id.as_deref())
 }
 
 fn shape(route: &Route) -> Shape {

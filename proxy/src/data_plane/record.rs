@@ -274,6 +274,7 @@ impl Record {
             room = inspected.and_then(|inspected| inspected.named.room).map(hex),
             text = inspected.and_then(|inspected| inspected.named.text).map(hex),
             parity = self.joined.as_ref().map(|joined| joined.verdict.word()),
+            repaired = self.joined.as_ref().and_then(|joined| joined.repaired).map(|was| was.word()),
             joined_by = self.joined.as_ref().map(|joined| joined.means.word()),
             joined = self.joined.as_ref().and_then(|joined| joined.request_id.as_deref()),
             path = claimed.map(|claimed| if claimed { "cloud" } else { "local" }),

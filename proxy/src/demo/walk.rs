@@ -3,6 +3,7 @@
 //! the decision table says.
 
 mod operator;
+mod parity;
 mod row;
 mod step;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 
 use self::operator::Operator;
+pub use self::parity::parity;
 use self::row::{Row, Seen, heading};
 use self::step::{MessageKind, Step};
 use super::call::{Answer, Base, CallError};
@@ -80,6 +82,13 @@ pub enum WalkError {
         /// What differs.
         difference: String,
     },
+    /// The bridge leg's verdicts are not what they should be.
+    Parity {
+        /// What is done about mismatches.
+        enforcement: &'static str,
+        /// What was to be expected, and what was found.
+        verdicts: [String; 2],
+    },
     /// A malformed body was not kept from the runtime.
     Unshielded(String),
 }
@@ -97,6 +106,9 @@ impl fmt::Display for WalkError {
             ),
             WalkError::Row { step, message, difference } => {
                 write!(f, "step \"{step}\", message \"{message}\": {difference}")
+            }
+            WalkError::Parity { enforcement, verdicts: [expected, found] } => {
+                write!(f, "parity, {enforcement}: expected {expected}, found {found}")
             }
             WalkError::Unshielded(what) => write!(f, "a malformed body on the runtime leg: {what}"),
         }
@@ -118,14 +130,7 @@ pub async fn walk(
     origins: &Origins,
     out: &mut dyn Write,
 ) -> Result<(), WalkError> {
-    let mut walker = Walker {
-        operator: Operator::new(sidecar),
-        frontend: Base::new(&sidecar.frontend.to_string()),
-        runtime_leg: Base::new(&sidecar.runtime_leg.to_string()),
-        origins,
-        mark: random_uuid(),
-        messages: 0,
-    };
+    let mut walker = Walker::new(sidecar, origins);
     let walked = walker.run(out).await;
     let cleared = walker.operator.clear().await;
     walked.and(cleared)
@@ -146,7 +151,18 @@ struct Rooms {
     control: String,
 }
 
-impl Walker<'_> {
+impl<'a> Walker<'a> {
+    fn new(sidecar: &Sidecar, origins: &'a Origins) -> Walker<'a> {
+        Walker {
+            operator: Operator::new(sidecar),
+            frontend: Base::new(&sidecar.frontend.to_string()),
+            runtime_leg: Base::new(&sidecar.runtime_leg.to_string()),
+            origins,
+            mark: random_uuid(),
+            messages: 0,
+        }
+    }
+
     async fn run(&mut self, out: &mut dyn Write) -> Result<(), WalkError> {
         let rooms = self.one_of_each_cohort().await?;
         writeln!(out, "{}", heading())?;

@@ -64,6 +64,12 @@ impl Operator {
         id.ok_or_else(|| refused(format!("POST {target}"), &answer))
     }
 
+    /// What became of mode and room between the legs.
+    pub async fn parity(&self) -> Result<serde_json::Value, WalkError> {
+        let answer = call(&self.admin, Method::GET, "/parity", "").await?;
+        serde_json::from_slice(&answer.body).map_err(|_| refused("GET /parity".to_owned(), &answer))
+    }
+
     async fn change(&self, method: Method, flag: &str, body: String) -> Result<(), WalkError> {
         let target = format!("/flags/{flag}");
         let what = format!("{method} {target} {body}");
