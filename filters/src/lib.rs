@@ -9,6 +9,7 @@ pub mod contract;
 pub mod decide;
 pub mod dialect;
 pub mod edit;
+pub mod events;
 pub mod framing;
 pub mod head;
 pub mod inspect;
