@@ -4,6 +4,7 @@
 //! [`inspect`] is the order in which a request meets the other modules.
 
 pub mod allow;
+pub mod answers;
 pub mod bucket;
 pub mod contract;
 pub mod decide;
