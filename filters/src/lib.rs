@@ -4,11 +4,13 @@
 //! [`inspect`] is the order in which a request meets the other modules.
 
 pub mod allow;
+pub mod answers;
 pub mod bucket;
 pub mod contract;
 pub mod decide;
 pub mod dialect;
 pub mod edit;
+pub mod events;
 pub mod framing;
 pub mod head;
 pub mod inspect;

@@ -1,5 +1,15 @@
 //! What the events of a streamed answer mean, in each of the styles that the servers behind speak:
-//! when the first piece of the answer came, and how the stream ended.
+//! when the first piece of the answer came, and how the stream ended. It only looks on.
+
+mod meaning;
+
+use bytes::Bytes;
+
+use crate::answers::{Acknowledged, Answers};
+use crate::contract::Modes;
+use crate::dialect::Dialect;
+use crate::events::{Event, EventReader};
+use meaning::{Document, Meaning};
 
 /// How a server streams an answer (wire facts, "SSE styles from the API").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,3 +74,121 @@ impl Ending {
         }
     }
 }
+
+/// An observer of one streamed answer. Where its chunks end makes no difference to what it says of
+/// the whole.
+#[derive(Debug)]
+pub struct Observer {
+    events: EventReader,
+    course: Course,
+}
+
+/// What a chunk brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// How many events were over in it.
+    pub events: usize,
+    /// Whether a piece of the answer's text came among them.
+    pub content: bool,
+    /// What they acknowledged; the first that says a thing counts.
+    pub acknowledged: Acknowledged,
+}
+
+impl Observer {
+    /// An observer of an answer to a message on the route with this name.
+    pub fn new(dialect: Dialect, route_name: &str) -> Observer {
+        let style = match dialect {
+            Dialect::Conversation => Style::A,
+            Dialect::OpenAi => Style::OpenAi,
+            Dialect::Anthropic => Style::Anthropic,
+            Dialect::Rpc => Style::Cloud,
+        };
+        let course = Course {
+            style,
+            may_be_legacy: route_name == "/api/chat",
+            spoke: false,
+            ended: false,
+            failed: false,
+        };
+        Observer { events: EventReader::new(), course }
+    }
+
+    /// Looks at the next chunk of the answer's body.
+    pub fn see(&mut self, chunk: &Bytes, answers: &Answers, modes: &Modes) -> Seen {
+        let mut seen = Seen::default();
+        let course = &mut self.course;
+        self.events.read(chunk, |event| {
+            seen.events += 1;
+            course.take(&event, answers, modes, &mut seen);
+        });
+        seen
+    }
+
+    /// The style, as far as what came tells.
+    pub fn style(&self) -> Style {
+        self.course.style
+    }
+
+    /// How the stream ended, if its body ended or broke here. That the client went is for the
+    /// caller to know: it is never [`Ending::Aborted`].
+    pub fn ending(&self) -> Ending {
+        match &self.course {
+            Course { failed: true, .. } => Ending::Error,
+            Course { ended: false, .. } => Ending::Truncated,
+            Course { spoke: false, .. } => Ending::Empty,
+            _ => Ending::Done,
+        }
+    }
+}
+
+/// How far a stream has come.
+#[derive(Debug)]
+struct Course {
+    style: Style,
+    /// Whether the first event that means something may still show that the style is the older.
+    may_be_legacy: bool,
+    /// Whether a piece of the answer's text came.
+    spoke: bool,
+    ended: bool,
+    failed: bool,
+}
+
+impl Course {
+    /// What comes after an end counts no more, but for an error.
+    fn take(&mut self, event: &Event, answers: &Answers, modes: &Modes, seen: &mut Seen) {
+        if self.failed {
+            return;
+        }
+        let document = Document::of(event, answers);
+        let meaning = document.meaning(self.style);
+        if meaning != Meaning::Nothing && self.may_be_legacy {
+            self.may_be_legacy = false;
+            if document.kind().is_none() {
+                self.style = Style::ALegacy;
+            }
+        }
+        self.failed = meaning == Meaning::Error;
+        if self.ended {
+            return;
+        }
+        if let Some(acknowledged) = document.acknowledged(modes) {
+            seen.acknowledged.add(acknowledged);
+        }
+        match meaning {
+            Meaning::Text => {
+                self.spoke = true;
+                seen.content = true;
+            }
+            Meaning::End { speaks } => {
+                // A stream of one event has the answer's text in its end.
+                seen.content |= speaks && !self.spoke;
+                self.spoke |= speaks;
+                self.ended = true;
+            }
+            Meaning::Error | Meaning::Nothing => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -33,10 +33,26 @@ pub enum Slot {
     Profile,
     /// The contract value's `reason`.
     Reason,
+    /// An answer's `type`.
+    Type,
+    /// An answer's `fullText`.
+    FullText,
+    /// An answer's `error`.
+    Error,
+    /// `delta.text` of Anthropic's answers, `delta.content` of a choice of OpenAI's.
+    Delta,
+    /// `choices` of OpenAI's answers, whole.
+    Choices,
+    /// An answer's `metadata`, whole.
+    Metadata,
+    /// JSON-RPC's `result`, whole.
+    Result,
+    /// `rpcId` of the cloud's events.
+    RpcId,
 }
 
 impl Slot {
-    pub(super) const COUNT: usize = Self::Reason as usize + 1;
+    pub(super) const COUNT: usize = Self::RpcId as usize + 1;
 }
 
 /// Which members a scan looks for: names in the root object, and names in objects that are values of a root member.

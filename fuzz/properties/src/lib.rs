@@ -19,6 +19,7 @@ mod input;
 mod reference;
 mod route;
 mod scan;
+mod stream;
 
 pub use config::config;
 pub use contract::contract;
@@ -27,12 +28,13 @@ pub use framing::framing;
 pub use header::header;
 pub use route::route;
 pub use scan::scan;
+pub use stream::stream;
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every property by the name of its target and of its corpus.
-pub const PROPERTIES: [(&str, Property); 7] = [
+pub const PROPERTIES: [(&str, Property); 8] = [
     ("config", config),
     ("contract", contract),
     ("exchange", exchange),
@@ -40,4 +42,5 @@ pub const PROPERTIES: [(&str, Property); 7] = [
     ("header", header),
     ("route", route),
     ("scan", scan),
+    ("stream", stream),
 ];
