@@ -112,7 +112,7 @@ impl Default for EventReader {
 /// The first line break that is not before `from`, and its byte.
 fn line_break(chunk: &[u8], from: usize) -> Option<(usize, u8)> {
     let rest = chunk.get(from..)?;
-    let at = rest.iter().position(|byte| is_break(*byte))?;
+    let at = memchr::memchr2(b'\n', b'\r', rest)?;
     rest.get(at).map(|byte| (from + at, *byte))
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue};
 
+use crate::answers::Answers;
 use crate::bucket::{Assignment, Canary, KeySource};
 use crate::contract::{Contract, Downgrade, Mode, Profile, Reader, Reading, Requested};
 use crate::decide::{Action, Because, Flags, decide};
@@ -27,6 +28,7 @@ pub struct Policy {
     pub(crate) contract: Contract,
     pub(crate) canary: Canary,
     dialects: Dialects,
+    answers: Answers,
     pub(crate) reader: Reader,
     pub(crate) replacement: Bytes,
 }
@@ -90,6 +92,7 @@ impl Policy {
         let replacement = Bytes::from(format!(r#"{{"mode":"{default}"}}"#));
         Policy {
             dialects: Dialects::new(&contract.field),
+            answers: Answers::new(&contract.field),
             reader: Reader::new(),
             replacement,
             contract,
@@ -100,6 +103,11 @@ impl Policy {
     /// The contract's settings.
     pub fn contract(&self) -> &Contract {
         &self.contract
+    }
+
+    /// How answers are read.
+    pub fn answers(&self) -> &Answers {
+        &self.answers
     }
 
     /// The canary's settings.

@@ -36,6 +36,7 @@ mod idle;
 mod join;
 mod limits;
 mod linger;
+mod named;
 mod origin;
 mod pace;
 mod pool;
@@ -51,6 +52,7 @@ mod stack;
 mod tunnel;
 mod upload;
 mod upstreams;
+mod witness;
 
 use std::sync::Arc;
 

@@ -26,6 +26,15 @@ impl DigestKey {
         hasher.finish()
     }
 
+    /// The same of a JSON string or number, however it is spelled.
+    pub fn json_digest(&self, json: &str) -> u64 {
+        let spelled = json.contains('\\').then(|| serde_json::from_str::<serde_json::Value>(json));
+        match spelled {
+            Some(Ok(value)) => self.digest(&value.to_string()),
+            _ => self.digest(json),
+        }
+    }
+
     /// The same of bytes that are no text.
     pub fn digest_bytes(&self, bytes: &[u8]) -> u64 {
         self.strong.hash_one(bytes)

@@ -1,6 +1,7 @@
 //! What the process counts. The data plane adds to atomics it finds by index; a scrape reads
 //! them through prometheus-client.
 
+mod answers;
 mod histogram;
 pub mod names;
 mod parity;
@@ -16,6 +17,7 @@ use modegate_filters::dialect::Dialect;
 use modegate_filters::rejection::Rejection;
 use modegate_filters::route::Leg;
 
+pub use answers::{AnswerCounts, Path};
 pub use histogram::Histogram;
 pub use parity::{Enforced, ParityCounts, Source, kinds};
 pub use scrape::{Sources, encode};
@@ -107,6 +109,8 @@ pub struct Metrics {
     pub reuses: AtomicU64,
     /// Verdicts on what came from the leg before.
     pub parity: ParityCounts,
+    /// How answers get on.
+    pub answers: AnswerCounts,
 }
 
 const COHORTS: usize = Cohort::ALL.len() + 1;
@@ -138,6 +142,7 @@ impl Metrics {
             connects: Default::default(),
             reuses: AtomicU64::new(0),
             parity: ParityCounts::new(),
+            answers: AnswerCounts::new(modes.clone()),
             modes,
         })
     }

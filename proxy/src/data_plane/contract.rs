@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::Method;
 use http::header::{CONTENT_LENGTH, HeaderValue, TRAILER, TRANSFER_ENCODING};
 use http_body::Body;
+use modegate_filters::decide::Action;
 use modegate_filters::edit;
 use modegate_filters::inspect::Verdict;
 use modegate_filters::rejection::Rejection;
@@ -17,7 +18,8 @@ use tower::{Layer, Service};
 
 use super::exchange::{Exchange, Payload};
 use super::held_body::{HeldBody, hold};
-use super::join::{self, Named};
+use super::join;
+use super::named::Named;
 use super::refuse::refuse;
 use super::stack::{Answer, Serve};
 use super::upload::Outgoing;
@@ -86,6 +88,10 @@ async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer>
         settings.policy.inspect_body(snapshot.flags, leg, route, exchange.headers(), &held.chunks);
     let named = Named::of(&exchange.plane.digests, route.dialect, &verdict, &held.chunks);
     let (mut exchange, verdict) = join::arrive(exchange, route, verdict, named, &held.chunks)?;
+    let named = match verdict.action {
+        Action::Repair => named.in_room(&exchange.plane.digests, verdict.room.as_deref()),
+        _ => named,
+    };
     if verdict.rejection.is_some() {
         return Err(refused(exchange, verdict, named));
     }

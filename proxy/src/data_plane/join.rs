@@ -9,7 +9,6 @@ use modegate_config::OnMismatch;
 use modegate_filters::bucket::{Cohort, Why};
 use modegate_filters::contract::{Mode, Requested};
 use modegate_filters::decide::Action;
-use modegate_filters::dialect::Dialect;
 use modegate_filters::inspect::Verdict;
 use modegate_filters::mismatch::{Mismatch, Shape};
 use modegate_filters::parity::{self, Means};
@@ -18,30 +17,12 @@ use modegate_filters::route::{Leg, Route};
 use modegate_filters::text;
 
 use super::exchange::Exchange;
+use super::named::Named;
 use super::refuse::refuse_mismatch;
 use super::stack::Answer;
 use crate::digest::DigestKey;
 use crate::metrics::{Enforced, Source, count};
-use crate::parity::{self as table, Claim, Key, Kind, Left, Table, VALUE_LIMIT, Wanted};
-
-/// What a message is named by without saying it: digests.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Named {
-    /// Of its room.
-    pub room: Option<u64>,
-    /// Of its text.
-    pub text: Option<u64>,
-}
-
-impl Named {
-    /// The digests of a message in these chunks.
-    pub fn of(key: &DigestKey, dialect: Dialect, verdict: &Verdict, chunks: &[Bytes]) -> Named {
-        Named {
-            room: verdict.room.as_deref().map(|room| key.digest(room)),
-            text: verdict.said.text(dialect, chunks).map(|text| key.digest(&text)),
-        }
-    }
-}
+use crate::parity::{self as table, Claim, Kind, Left, Table, VALUE_LIMIT, Wanted};
 
 /// How a message was joined to the leg before.
 #[derive(Clone, Debug)]
@@ -123,8 +104,8 @@ pub fn arrive(
 fn claim(exchange: &Exchange, table: &Table, verdict: &Verdict, named: Named) -> (Means, Claim) {
     let plane = &exchange.plane;
     let (key, by_key) = match plane.leg {
-        Leg::Runtime => (rpc_key(&plane.digests, verdict), Means::RpcId),
-        _ => (message_key(named), Means::RoomText),
+        Leg::Runtime => (named.call_key(), Means::RpcId),
+        _ => (named.message_key(), Means::RoomText),
     };
     let sent = exchange.sent;
     let request_id = sent.request_id.then(|| id(&plane.digests, exchange));
@@ -237,8 +218,8 @@ pub fn leave(exchange: &mut Exchange, verdict: &Verdict, named: Named, chunks: &
     let plane = exchange.plane.clone();
     let Some(table) = plane.parity.of(plane.leg).filter(|_| verdict.is_message) else { return };
     let key = match plane.leg {
-        Leg::Bridge if verdict.id.is_some() => rpc_key(&plane.digests, verdict),
-        Leg::Frontend if named.text.is_some() && named.room.is_some() => message_key(named),
+        Leg::Bridge if named.call.is_some() => named.call_key(),
+        Leg::Frontend if named.text.is_some() && named.room.is_some() => named.message_key(),
         _ => return,
     };
     let value = verdict.value.as_ref().filter(|_| verdict.effective != Mode::DEFAULT);
@@ -271,22 +252,6 @@ fn rewritten(exchange: &Exchange, verdict: &Verdict) -> Option<Bytes> {
         value.insert("profile".to_owned(), profile.name.as_str().into());
     }
     Some(Bytes::from(value.to_string()))
-}
-
-fn message_key(named: Named) -> Key {
-    Key { text: named.text.unwrap_or(0), room: named.room.unwrap_or(0) }
-}
-
-/// The cloud writes the id again: its spelling may change, the string does not.
-fn rpc_key(digests: &DigestKey, verdict: &Verdict) -> Key {
-    let text = verdict.id.as_deref().map_or(0, |id| {
-        let string = id.contains('\\').then(|| serde_json::from_str::<serde_json::Value>(id));
-        match string {
-            Some(Ok(string)) => digests.digest(&string.to_string()),
-            _ => digests.digest(id),
-        }
-    });
-    Key { text, room: 0 }
 }
 
 /// The cohort, where there was a key to tell it by.

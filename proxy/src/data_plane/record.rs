@@ -5,22 +5,27 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Method, StatusCode};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use modegate_filters::bucket::{Cohort, Why};
 use modegate_filters::contract::{Mode, Requested};
 use modegate_filters::decide::{Action, Because};
 use modegate_filters::dialect::Dialect;
 use modegate_filters::inspect::Verdict;
+use modegate_filters::parity;
 use modegate_filters::rejection::Rejection;
-use modegate_filters::route::Route;
+use modegate_filters::route::{Leg, Route};
+use modegate_filters::stream::Ending;
 use modegate_filters::tags::Trace;
 
 use super::Plane;
-use super::join::{Joined, Named};
+use super::join::Joined;
+use super::named::Named;
 use super::read::Read;
 use super::serving::{Busy, Serving};
+use super::witness::Witness;
 use crate::flags::Snapshot;
-use crate::metrics::{Gauge, Held, Labels, Outcome, count};
+use crate::metrics::{Gauge, Held, Labels, Outcome, Path, Source, count};
 use crate::parity::Place;
 
 /// How much of a method is logged: more is none.
@@ -38,6 +43,7 @@ pub struct Record {
     route: Option<(&'static str, Dialect)>,
     inspected: Option<Inspected>,
     joined: Option<Joined>,
+    witness: Option<Box<Witness>>,
     /// Where it is written down for the next leg.
     place: Option<Place>,
     rejection: Option<Rejection>,
@@ -53,6 +59,7 @@ pub struct Record {
 
 #[derive(Debug)]
 struct Inspected {
+    is_message: bool,
     action: Action,
     because: Option<Because>,
     requested: Requested,
@@ -84,6 +91,7 @@ impl Record {
             route: None,
             inspected: None,
             joined: None,
+            witness: None,
             place: None,
             rejection: None,
             status: None,
@@ -112,6 +120,7 @@ impl Record {
     pub fn judged(&mut self, verdict: &Verdict, named: Named) {
         self.rejection = verdict.rejection;
         self.inspected = Some(Inspected {
+            is_message: verdict.is_message,
             action: verdict.action,
             because: verdict.because,
             requested: verdict.requested,
@@ -186,6 +195,42 @@ impl Record {
         self.first_byte = Some(self.started.elapsed());
     }
 
+    /// From now on the upstream's answer, whose head has these headers, is looked at as it passes,
+    /// where it is one to a message.
+    pub fn look_at(&mut self, status: StatusCode, headers: &HeaderMap) {
+        let is_message = self.inspected.as_ref().is_some_and(|inspected| inspected.is_message);
+        let Some((route, dialect)) = self.route.filter(|_| is_message && status.is_success())
+        else {
+            return;
+        };
+        let modes = &self.snapshot.settings.policy.contract().modes;
+        self.witness = Some(Box::new(Witness::of(headers, dialect, route, modes)));
+    }
+
+    /// A piece of the answer passes.
+    pub fn see(&mut self, piece: &Bytes) {
+        let Some(witness) = &mut self.witness else { return };
+        let now = Instant::now();
+        let brought = witness.see(piece, &self.snapshot.settings.policy, now);
+        let answers = &self.plane.metrics.answers;
+        if let Some(histogram) = answers.first_event(self.labels()).filter(|_| brought.first) {
+            histogram.observe(now - self.started);
+        }
+        if let Some((histogram, before)) = answers.event_gap(self.labels()).zip(brought.after) {
+            histogram.observe(now - before);
+        }
+    }
+
+    /// What the answer acknowledges, all of it seen: of a foreign one, that it is another room's.
+    pub fn acknowledged(&mut self) -> Option<parity::Verdict> {
+        let (witness, inspected) = self.witness.as_mut().zip(self.inspected.as_ref())?;
+        let said = witness.acknowledged(&self.snapshot.settings.policy).mode;
+        match witness.is_foreign(inspected.named, &self.plane.digests) {
+            true => Some(parity::Verdict::RoomCrossed),
+            false => Some(parity::acknowledged(inspected.effective, said)),
+        }
+    }
+
     /// Some of the answer's body left.
     pub fn sent(&mut self, bytes: usize) {
         self.bytes_out += bytes as u64;
@@ -208,29 +253,63 @@ impl Record {
         self.outcome = Outcome::Cut;
     }
 
-    /// What became of what was written down for the next leg: whether it was claimed. What the
+    /// What became of what the frontend leg wrote down for the bridge leg. What the
     /// upstream refused, or never got, goes nowhere: a client may send it again.
-    fn settle(&self) -> Option<bool> {
+    fn settle(&self) -> Option<Path> {
         let table = self.plane.parity.of(self.plane.leg)?;
         let place = self.place?;
         let refused = self.status.is_some_and(|status| status.is_client_error());
         if refused || self.rejection == Some(Rejection::Unreachable) {
             table.withdraw(place);
         }
-        table.is_claimed(place)
+        let path = if table.is_claimed(place)? { Path::Cloud } else { Path::Local };
+        (self.plane.leg == Leg::Frontend).then_some(path)
     }
 
-    fn count(&self, lasted: Duration) {
-        let metrics = &self.plane.metrics;
+    /// Counts what became of the answer, and says how a streamed one ended.
+    fn conclude(&mut self) -> Option<Ending> {
+        let said = self.acknowledged()?;
         let leg = self.plane.leg;
+        let metrics = &self.plane.metrics;
+        match said {
+            parity::Verdict::RoomCrossed => {
+                count(metrics.parity.contamination(leg, Source::Answer));
+                tracing::error!(
+                    leg = leg.word(),
+                    request_id = self.request_id.to_str().unwrap_or_default(),
+                    "the answer is another room's or another call's"
+                );
+            }
+            said => count(metrics.parity.verdicts(leg, said)),
+        }
+        let (style, ending) = self.witness.as_ref()?.stream()?;
+        let ending = match (self.outcome, ending) {
+            (Outcome::Gone, Ending::Truncated) => Ending::Aborted,
+            _ => ending,
+        };
+        count(metrics.answers.streams(self.labels(), style, ending));
+        Some(ending)
+    }
+
+    fn labels(&self) -> Labels {
         let inspected = self.inspected.as_ref();
-        let labels = Labels {
-            leg,
+        Labels {
+            leg: self.plane.leg,
             dialect: self.dialect(),
             cohort: inspected.and_then(|inspected| inspected.cohort),
             mode: inspected.map_or(Mode::DEFAULT, |inspected| inspected.effective),
             requested: inspected.map_or(Requested::Nothing, |inspected| inspected.requested),
-        };
+        }
+    }
+
+    fn count(&self, lasted: Duration, path: Option<Path>) {
+        let metrics = &self.plane.metrics;
+        let leg = self.plane.leg;
+        let inspected = self.inspected.as_ref();
+        let labels = self.labels();
+        if let Some(histogram) = path.and_then(|path| metrics.answers.path(path, labels.mode)) {
+            histogram.observe(lasted);
+        }
         count(metrics.requests(labels, self.outcome));
         // How long a tunnel was open is no time that a request took.
         let tunnel = self.status == Some(StatusCode::SWITCHING_PROTOCOLS);
@@ -254,7 +333,7 @@ impl Record {
         }
     }
 
-    fn write_line(&self, lasted: Duration, claimed: Option<bool>) {
+    fn write_line(&self, lasted: Duration, path: Option<Path>, stream: Option<Ending>) {
         let modes = &self.snapshot.settings.policy.contract().modes;
         let inspected = self.inspected.as_ref();
         let trace = std::str::from_utf8(&self.trace.id).unwrap_or_default();
@@ -277,7 +356,8 @@ impl Record {
             repaired = self.joined.as_ref().and_then(|joined| joined.repaired).map(|was| was.word()),
             joined_by = self.joined.as_ref().map(|joined| joined.means.word()),
             joined = self.joined.as_ref().and_then(|joined| joined.request_id.as_deref()),
-            path = claimed.map(|claimed| if claimed { "cloud" } else { "local" }),
+            path = path.map(Path::word),
+            stream = stream.map(Ending::word),
             request_id = self.request_id.to_str().unwrap_or_default(),
             trace_id = trace,
             generation = self.snapshot.generation,
@@ -296,9 +376,10 @@ impl Drop for Record {
         if self.outcome == Outcome::Gone && self.first_byte.is_none() {
             self.serving.abandon();
         }
-        let claimed = self.settle();
-        self.count(lasted);
-        self.write_line(lasted, claimed);
+        let path = self.settle();
+        let stream = self.conclude();
+        self.count(lasted, path);
+        self.write_line(lasted, path, stream);
     }
 }
 

@@ -58,6 +58,14 @@ impl Collector for Sources {
         metrics.encode_requests(&mut encoder)?;
         metrics.encode_times(&mut encoder, names::FIRST_BYTE, Metrics::first_byte)?;
         metrics.encode_times(&mut encoder, names::REQUEST, Metrics::request)?;
+        metrics.encode_times(&mut encoder, names::FIRST_EVENT, |metrics, labels| {
+            metrics.answers.first_event(labels)
+        })?;
+        metrics.encode_times(&mut encoder, names::EVENT_GAP, |metrics, labels| {
+            metrics.answers.event_gap(labels)
+        })?;
+        metrics.encode_paths(&mut encoder)?;
+        metrics.answers.encode(&mut encoder)?;
         metrics.encode_decisions(&mut encoder)?;
         metrics.encode_levels(&mut encoder)?;
         metrics.parity.encode(&mut encoder, &self.parity)?;
@@ -143,6 +151,15 @@ impl Metrics {
                         .encode_histogram::<NoLabels>(sum, count, &buckets, None)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn encode_paths(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let mut family = family(encoder, names::PATH, MetricType::Histogram)?;
+        for (set, histogram) in self.answers.paths() {
+            let (sum, count, buckets) = histogram.read();
+            family.encode_family(&set)?.encode_histogram::<NoLabels>(sum, count, &buckets, None)?;
         }
         Ok(())
     }

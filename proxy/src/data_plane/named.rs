@@ -1,0 +1,53 @@
+//! What a message is named by without saying it: digests.
+
+use bytes::Bytes;
+use modegate_filters::dialect::Dialect;
+use modegate_filters::inspect::Verdict;
+use modegate_filters::room;
+
+use crate::digest::DigestKey;
+use crate::parity::Key;
+
+/// The digests of a message.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Named {
+    /// Of its room.
+    pub room: Option<u64>,
+    /// Whether many conversations share the room: servers behind have other names for it.
+    pub is_shared: bool,
+    /// Of its text.
+    pub text: Option<u64>,
+    /// Of its JSON-RPC id. The cloud writes the id again: its spelling may change.
+    pub call: Option<u64>,
+}
+
+impl Named {
+    /// The digests of a message in these chunks.
+    pub fn of(key: &DigestKey, dialect: Dialect, verdict: &Verdict, chunks: &[Bytes]) -> Named {
+        let named = Named {
+            text: verdict.said.text(dialect, chunks).map(|text| key.digest(&text)),
+            call: verdict.id.as_deref().map(|id| key.json_digest(id)),
+            ..Named::default()
+        };
+        named.in_room(key, verdict.room.as_deref())
+    }
+
+    /// The same message in another room.
+    pub fn in_room(self, key: &DigestKey, room: Option<&str>) -> Named {
+        Named {
+            room: room.map(|room| key.digest(room)),
+            is_shared: room.is_some_and(room::is_shared),
+            ..self
+        }
+    }
+
+    /// What the bridge leg finds a message of the frontend leg by.
+    pub fn message_key(self) -> Key {
+        Key { text: self.text.unwrap_or(0), room: self.room.unwrap_or(0) }
+    }
+
+    /// What the runtime leg finds a message of the bridge leg by.
+    pub fn call_key(self) -> Key {
+        Key { text: self.call.unwrap_or(0), room: 0 }
+    }
+}
