@@ -91,9 +91,17 @@ fn what_is_too_long_is_an_event_of_which_the_beginning_is_read() {
 
 #[test]
 fn an_event_in_one_chunk_is_not_copied() {
-    let chunk = Bytes::from_static(b"event: a\ndata: 1\n\n");
-    EventReader::new().read(&chunk, |event| {
-        assert_eq!(event.name.as_ptr(), chunk[7..].as_ptr());
-        assert_eq!(event.data.as_ptr(), chunk[15..].as_ptr());
-    });
+    for chunk in ["event: a\ndata: 1\n\n", "event: a\rdata: 1\r\r", "event: a\r\ndata: 1\r\n\r\n"] {
+        let chunk = Bytes::from_static(chunk.as_bytes());
+        let mut reader = EventReader::new();
+        let mut events = 0;
+        for _ in 0..3 {
+            reader.read(&chunk, |event| {
+                events += 1;
+                assert!(chunk.as_ptr_range().contains(&event.name.as_ptr()), "{chunk:?}");
+                assert!(chunk.as_ptr_range().contains(&event.data.as_ptr()), "{chunk:?}");
+            });
+        }
+        assert_eq!(events, 3, "{chunk:?}");
+    }
 }
