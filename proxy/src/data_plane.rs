@@ -28,6 +28,7 @@ mod forward;
 mod framed;
 mod gate;
 mod head;
+mod held_answer;
 mod held_body;
 mod hop;
 mod http1;

@@ -20,6 +20,7 @@ use tower::Service;
 use super::attire::Attire;
 use super::exchange::{Exchange, Payload};
 use super::framed::broken;
+use super::held_answer;
 use super::hop;
 use super::origin::Origin;
 use super::pool::{Keep, Lease, Protocol};
@@ -91,10 +92,13 @@ async fn forward(mut exchange: Exchange) -> Answer {
                     None => refuse(record, Rejection::Unreachable, id.as_deref()),
                 };
             }
-            let idle = match is_stream(answer.headers()) {
-                true => timeouts.stream_idle,
-                false => Some(timeouts.idle),
-            };
+            let streams = is_stream(answer.headers());
+            let mut record = record;
+            record.look_at(answer.status(), answer.headers());
+            if !streams && record.is_enforced() {
+                return held_answer::give_back(answer, lease, record, id.as_deref()).await;
+            }
+            let idle = if streams { timeouts.stream_idle } else { Some(timeouts.idle) };
             give_back(answer, record, |body, record| Reply::upstream(body, lease, idle, record))
         }
     }
@@ -102,10 +106,10 @@ async fn forward(mut exchange: Exchange) -> Answer {
 
 /// The upstream's answer for the client: without what belongs to its connection and without its
 /// tags, with ours.
-fn give_back(
-    answer: Response<Incoming>,
+pub(super) fn give_back<B>(
+    answer: Response<B>,
     mut record: Box<Record>,
-    body: impl FnOnce(Incoming, Box<Record>) -> Reply,
+    body: impl FnOnce(B, Box<Record>) -> Reply,
 ) -> Answer {
     let (mut head, incoming) = answer.into_parts();
     record.answered(head.status);

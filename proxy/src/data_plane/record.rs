@@ -25,7 +25,7 @@ use super::read::Read;
 use super::serving::{Busy, Serving};
 use super::witness::Witness;
 use crate::flags::Snapshot;
-use crate::metrics::{Gauge, Held, Labels, Outcome, Path, Source, count};
+use crate::metrics::{Gauge, Held, Labels, Outcome, ParityCounts, Path, Source, count};
 use crate::parity::Place;
 
 /// How much of a method is logged: more is none.
@@ -205,6 +205,26 @@ impl Record {
         };
         let modes = &self.snapshot.settings.policy.contract().modes;
         self.witness = Some(Box::new(Witness::of(headers, dialect, route, modes)));
+    }
+
+    /// Whether an answer that contradicts the request is not given to the client.
+    pub fn is_enforced(&self) -> bool {
+        let flags = self.snapshot.flags;
+        let enforced = flags.cloud_enforced && !flags.kill && self.plane.leg == Leg::Bridge;
+        enforced && self.witness.is_some()
+    }
+
+    /// What is counted of parity.
+    pub fn counts(&self) -> &ParityCounts {
+        &self.plane.metrics.parity
+    }
+
+    /// The mode that left, and the one that the answer acknowledges, by their names.
+    pub fn modes_said(&self) -> [&str; 2] {
+        let modes = &self.snapshot.settings.policy.contract().modes;
+        let left = self.mode().map_or("", |mode| modes.name(mode));
+        let said = self.witness.as_ref().and_then(|witness| witness.mode_said());
+        [left, said.map_or("none", |said| said.word(modes))]
     }
 
     /// A piece of the answer passes.

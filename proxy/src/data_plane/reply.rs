@@ -1,5 +1,6 @@
 //! The body of an answer, with the request's record in it.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -43,7 +44,18 @@ pub struct Reply {
 #[derive(Debug)]
 enum Source {
     Whole(Option<Bytes>),
-    Upstream { body: Incoming, lease: Lease, idle: Idle },
+    Upstream {
+        /// What of it was read, and looked at, already.
+        before: VecDeque<Frame<Bytes>>,
+        body: Incoming,
+        lease: Lease,
+        idle: Idle,
+    },
+    /// Read and looked at already.
+    Held {
+        frames: VecDeque<Frame<Bytes>>,
+        left: u64,
+    },
     Breaking(Broken),
     Ended,
 }
@@ -61,8 +73,28 @@ impl Reply {
         idle: Option<Duration>,
         record: Box<Record>,
     ) -> Reply {
-        let source = Source::Upstream { body, lease, idle: Idle::new(idle) };
+        Reply::upstream_after(VecDeque::new(), body, lease, idle, record)
+    }
+
+    /// The same after what of it was read already.
+    pub fn upstream_after(
+        before: VecDeque<Frame<Bytes>>,
+        body: Incoming,
+        lease: Lease,
+        idle: Option<Duration>,
+        record: Box<Record>,
+    ) -> Reply {
+        let source = Source::Upstream { before, body, lease, idle: Idle::new(idle) };
         let mut reply = Reply { source, record: Some(record) };
+        reply.end_if_over();
+        reply
+    }
+
+    /// An answer that was read to its end before its head was sent on.
+    pub fn held(frames: VecDeque<Frame<Bytes>>, record: Box<Record>) -> Reply {
+        let lengths = frames.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64);
+        let left = lengths.sum();
+        let mut reply = Reply { source: Source::Held { frames, left }, record: Some(record) };
         reply.end_if_over();
         reply
     }
@@ -84,7 +116,12 @@ impl Reply {
     }
 
     fn end_if_over(&mut self) {
-        if matches!(&self.source, Source::Upstream { body, .. } if body.is_end_stream()) {
+        let over = match &self.source {
+            Source::Upstream { before, body, .. } => before.is_empty() && body.is_end_stream(),
+            Source::Held { frames, .. } => frames.is_empty(),
+            _ => false,
+        };
+        if over {
             self.end();
         }
     }
@@ -118,6 +155,13 @@ impl Reply {
             record.sent(data.len());
         }
     }
+
+    fn passed(&mut self, data: Option<&Bytes>) {
+        if let Some((record, data)) = self.record.as_mut().zip(data) {
+            record.see(data);
+        }
+        self.sent(data);
+    }
 }
 
 impl Body for Reply {
@@ -143,14 +187,30 @@ impl Body for Reply {
                 this.end();
                 return Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))));
             }
-            Source::Upstream { body, idle, .. } => (body, idle),
+            Source::Held { frames, left } => {
+                let frame = frames.pop_front();
+                if let Some(data) = frame.as_ref().and_then(Frame::data_ref) {
+                    *left -= data.len() as u64;
+                }
+                this.sent(frame.as_ref().and_then(Frame::data_ref));
+                this.end_if_over();
+                return Poll::Ready(frame.map(Ok));
+            }
+            Source::Upstream { before, body, idle, .. } => {
+                if let Some(frame) = before.pop_front() {
+                    this.sent(frame.data_ref());
+                    this.end_if_over();
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                (body, idle)
+            }
         };
         match Pin::new(body).poll_frame(cx) {
             Poll::Pending if idle.poll_over(cx) => this.cut(Broken::Idle, cx),
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(mut frame))) => {
                 idle.rest();
-                this.sent(frame.data_ref());
+                this.passed(frame.data_ref());
                 match frame.trailers_mut() {
                     None => this.end_if_over(),
                     // Nothing comes after them, and nobody asks.
@@ -173,7 +233,8 @@ impl Body for Reply {
         match &self.source {
             Source::Ended => true,
             Source::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Source::Upstream { body, .. } => body.is_end_stream(),
+            Source::Upstream { before, body, .. } => before.is_empty() && body.is_end_stream(),
+            Source::Held { frames, .. } => frames.is_empty(),
             Source::Breaking(_) => false,
         }
     }
@@ -184,7 +245,9 @@ impl Body for Reply {
             Source::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            Source::Upstream { body, .. } => body.size_hint(),
+            Source::Upstream { before, body, .. } if before.is_empty() => body.size_hint(),
+            Source::Upstream { .. } => SizeHint::new(),
+            Source::Held { left, .. } => SizeHint::with_exact(*left),
             Source::Breaking(_) => SizeHint::new(),
         }
     }

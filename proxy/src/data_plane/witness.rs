@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use modegate_filters::answers::Acknowledged;
 use modegate_filters::contract::{Fault, Modes, Requested};
@@ -60,7 +60,9 @@ impl Witness {
             let media = media.trim_ascii_start();
             media.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
         };
+        let encoded = headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity");
         let body = match () {
+            () if encoded => Body::Unread,
             () if is(b"text/event-stream") => Body::Events(Box::new(Observer::new(dialect, route))),
             () if is(b"application/json") => Body::Document { chunks: Vec::new(), size: 0 },
             () => Body::Unread,
@@ -105,6 +107,11 @@ impl Witness {
             self.said.add(said);
         }
         &self.said
+    }
+
+    /// The mode that the answer acknowledged so far.
+    pub fn mode_said(&self) -> Option<Requested> {
+        self.said.mode
     }
 
     /// The style of a streamed answer, and how it ended where the client did not go.
