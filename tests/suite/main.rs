@@ -9,6 +9,7 @@
 
 mod access_lines;
 mod access_log;
+mod acknowledgements;
 mod allowed;
 mod attacks;
 mod attacks_admin;
@@ -76,6 +77,7 @@ mod refusals;
 mod replay;
 mod request_ids;
 mod slow_clients;
+mod streams;
 mod streaming;
 mod targets;
 mod tls;

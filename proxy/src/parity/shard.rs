@@ -232,11 +232,12 @@ impl Shard {
         Some(Key { room: rooms.rooms, ..key }).filter(|other| *other != key)
     }
 
-    /// Claims a record by its number; `None` where it is gone, or was claimed.
-    pub fn claim_number(&mut self, number: Number) -> Option<Arc<Left>> {
-        let state = self.slot(number)?.state;
-        matches!(state, State::Pending | State::ClaimedByText)
-            .then(|| self.take(number, State::Claimed))?
+    /// Claims a record by its number; `None` where it is gone, was claimed, or is not of this text.
+    pub fn claim_number(&mut self, number: Number, text: Option<u64>) -> Option<Arc<Left>> {
+        let slot = self.slot(number)?;
+        let is_open = matches!(slot.state, State::Pending | State::ClaimedByText);
+        let is_it = text.is_none_or(|text| slot.key.text == text);
+        (is_open && is_it).then(|| self.take(number, State::Claimed))?
     }
 
     /// Nothing will come of a record that is still pending.

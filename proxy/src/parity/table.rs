@@ -28,6 +28,13 @@ pub struct Place {
     number: Number,
 }
 
+/// What an id leads to: the last record with it, and whether there was another one.
+#[derive(Clone, Copy, Debug)]
+struct Indexed {
+    place: Place,
+    is_shared: bool,
+}
+
 /// What a table lost before its time.
 #[derive(Debug, Default)]
 pub struct Dropped {
@@ -41,7 +48,7 @@ pub struct Dropped {
 #[derive(Debug)]
 pub struct Table {
     shards: Box<[Mutex<Shard>]>,
-    ids: Box<[Mutex<HashMap<u64, Place, Hashed>>]>,
+    ids: Box<[Mutex<HashMap<u64, Indexed, Hashed>>]>,
     since: Instant,
     most: (usize, usize),
     records: AtomicUsize,
@@ -101,52 +108,62 @@ impl Table {
     ) -> Option<Place> {
         let cost = Self::COST + left.bytes();
         let at = self.millis(now);
-        let mut gone: [Option<Gone>; EXPIRED_AT_ONCE] = [None; EXPIRED_AT_ONCE];
-        let place = {
-            let shard_at = shard_of(key.text);
+        let shard_at = shard_of(key.text);
+        let (gone, place) = {
             let mut shard = self.shard(shard_at)?;
-            let before = at.saturating_sub(millis(window));
-            for gone in &mut gone {
-                *gone = match self.over(cost) {
-                    None => shard.expire(before),
-                    Some(bound) => {
-                        let first = shard.expire(before).or_else(|| {
-                            bound.fetch_add(1, Relaxed);
-                            self.shed_at.store(at.max(1), Relaxed);
-                            shard.drop_first().map(|gone| Gone { unclaimed: false, ..gone })
-                        });
-                        first
-                    }
-                };
-                if let Some(gone) = gone {
-                    self.records.fetch_sub(1, Relaxed);
-                    self.bytes.fetch_sub(gone.bytes, Relaxed);
-                }
-            }
-            match self.over(cost) {
-                Some(_) => None,
-                None => {
-                    self.records.fetch_add(1, Relaxed);
-                    self.bytes.fetch_add(cost, Relaxed);
-                    let number = shard.push(at, key, kind, ids, Arc::new(left), cost);
-                    Some(Place { shard: shard_at, number })
-                }
-            }
+            let gone = self.make_room(&mut shard, cost, at, at.saturating_sub(millis(window)));
+            let place = self.over(cost).is_none().then(|| {
+                self.records.fetch_add(1, Relaxed);
+                self.bytes.fetch_add(cost, Relaxed);
+                let number = shard.push(at, key, kind, ids, Arc::new(left), cost);
+                Place { shard: shard_at, number }
+            });
+            (gone, place)
         };
         for gone in gone.iter().flatten() {
-            self.forget(shard_of(key.text), gone);
+            self.forget(shard_at, gone);
+        }
+        if let (None, Some(bound)) = (place, self.over(cost)) {
+            self.shed(bound, at);
         }
         let place = place?;
         for id in ids {
             if let Some(mut index) = self.index(id) {
-                index.insert(id, place);
+                let is_shared = index.contains_key(&id);
+                index.insert(id, Indexed { place, is_shared });
             }
         }
         Some(place)
     }
 
+    /// Drops what is too old, and while there is too much in all the oldest.
+    fn make_room(
+        &self,
+        shard: &mut Shard,
+        cost: usize,
+        at: u64,
+        before: u64,
+    ) -> [Option<Gone>; EXPIRED_AT_ONCE] {
+        std::array::from_fn(|_| {
+            let gone = shard.expire(before).or_else(|| {
+                let bound = self.over(cost)?;
+                let gone = shard.drop_first()?;
+                self.shed(bound, at);
+                Some(Gone { unclaimed: false, ..gone })
+            })?;
+            self.records.fetch_sub(1, Relaxed);
+            self.bytes.fetch_sub(gone.bytes, Relaxed);
+            Some(gone)
+        })
+    }
+
+    fn shed(&self, bound: &AtomicU64, at: u64) {
+        bound.fetch_add(1, Relaxed);
+        self.shed_at.store(at.max(1), Relaxed);
+    }
+
     /// What a record takes beside what it holds.
-    const COST: usize = Shard::COST + 4 * (size_of::<(u64, Place)>() + 1);
+    const COST: usize = Shard::COST + 4 * (size_of::<(u64, Indexed)>() + 1);
 
     /// The bound that a record of so many bytes would break.
     fn over(&self, cost: usize) -> Option<&AtomicU64> {
@@ -157,23 +174,20 @@ impl Table {
         (bytes + cost > self.most.1).then_some(&self.dropped.bytes)
     }
 
-    /// Finds the record of a request and claims it: by an id where one arrived, else by the key.
+    /// Finds the record of a request and claims it: by its request id where that arrived, by its
+    /// trace where it is of the same text, by the key, by its trace whatever it says. A trace may
+    /// have more than one message in it, and more than one call.
     pub fn claim(&self, now: Instant, window: Duration, wanted: &Wanted) -> (Means, Claim) {
-        let mut known = false;
-        for (id, means) in wanted.ids.into_iter().zip([Means::RequestId, Means::Traceparent]) {
-            let Some(id) = id else { continue };
-            let Some(place) = self.index(id).and_then(|index| index.get(&id).copied()) else {
-                continue;
-            };
-            self.expire(place.shard, now, window);
-            let Some(mut shard) = self.shard(place.shard) else { continue };
-            match shard.claim_number(place.number) {
-                Some(left) => return (means, Claim::Found(left)),
-                None => known |= shard.is_claimed(place.number) == Some(true),
-            }
+        let [request_id, trace] = wanted.ids;
+        let (by_id, known) = self.claim_id(now, window, request_id, None);
+        if let Some(left) = by_id {
+            return (Means::RequestId, Claim::Found(left));
+        }
+        if let (Some(left), _) = self.claim_id(now, window, trace, Some(wanted.key.text)) {
+            return (Means::Traceparent, Claim::Found(left));
         }
         let shard_at = shard_of(wanted.key.text);
-        self.expire(shard_at, now, window);
+        self.drop_expired(shard_at, now, window, usize::MAX);
         let claim = self.shard(shard_at).map(|mut shard| shard.claim(wanted.key, wanted.mode));
         match claim {
             Some(claim @ Claim::Found(_)) => (wanted.by_key, claim),
@@ -182,8 +196,32 @@ impl Table {
             Some(Claim::Taken) if !self.shed_lately(now, window) => (wanted.by_key, Claim::Taken),
             Some(Claim::Taken | Claim::Ambiguous) => (Means::Ambiguous, Claim::Ambiguous),
             Some(Claim::Nothing) | None if known => (Means::RequestId, Claim::Taken),
-            Some(Claim::Nothing) | None => (Means::Nothing, Claim::Nothing),
+            Some(Claim::Nothing) | None => match self.claim_id(now, window, trace, None) {
+                (Some(left), _) => (Means::Traceparent, Claim::Found(left)),
+                (None, _) => (Means::Nothing, Claim::Nothing),
+            },
         }
+    }
+
+    /// Claims the only record of an id, of this text where one is given; also whether somebody else
+    /// claimed it.
+    fn claim_id(
+        &self,
+        now: Instant,
+        window: Duration,
+        id: Option<u64>,
+        text: Option<u64>,
+    ) -> (Option<Arc<Left>>, bool) {
+        let only = |id| {
+            let indexed = self.index(id)?.get(&id).copied()?;
+            (!indexed.is_shared).then_some(indexed.place)
+        };
+        let Some(place) = id.and_then(only) else { return (None, false) };
+        self.drop_expired(place.shard, now, window, usize::MAX);
+        let Some(mut shard) = self.shard(place.shard) else { return (None, false) };
+        let left = shard.claim_number(place.number, text);
+        let taken = left.is_none() && shard.is_claimed(place.number) == Some(true);
+        (left, taken)
     }
 
     /// Whether somebody claimed a record; `None` where it is gone.
@@ -203,11 +241,6 @@ impl Table {
         for shard in 0..SHARDS {
             while self.drop_expired(shard, now, window, SWEPT_AT_ONCE) == SWEPT_AT_ONCE {}
         }
-    }
-
-    fn expire(&self, shard: usize, now: Instant, window: Duration) {
-        // All that are too old: none of them may be claimed.
-        self.drop_expired(shard, now, window, usize::MAX);
     }
 
     fn drop_expired(&self, at: usize, now: Instant, window: Duration, most: usize) -> usize {
@@ -234,7 +267,7 @@ impl Table {
         let place = Place { shard, number: gone.number };
         for id in gone.ids {
             if let Some(mut index) = self.index(id)
-                && index.get(&id) == Some(&place)
+                && index.get(&id).is_some_and(|indexed| indexed.place == place)
             {
                 index.remove(&id);
             }
@@ -254,7 +287,7 @@ impl Table {
         self.shards.get(at).map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn index(&self, id: u64) -> Option<MutexGuard<'_, HashMap<u64, Place, Hashed>>> {
+    fn index(&self, id: u64) -> Option<MutexGuard<'_, HashMap<u64, Indexed, Hashed>>> {
         let index = self.ids.get(shard_of(id))?;
         Some(index.lock().unwrap_or_else(PoisonError::into_inner))
     }

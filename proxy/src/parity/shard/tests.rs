@@ -90,8 +90,9 @@ fn what_is_withdrawn_or_claimed_by_number_is_passed_over() {
     let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| push(&mut shard, name, key(1, 1), default));
     assert!(shard.withdraw(a));
     assert!(!shard.withdraw(a));
-    assert_eq!(shard.claim_number(c).unwrap().request_id, "c".into());
-    assert!(shard.claim_number(c).is_none());
+    assert_eq!(shard.claim_number(c, Some(1)).unwrap().request_id, "c".into());
+    assert!(shard.claim_number(c, None).is_none());
+    assert!(shard.claim_number(b, Some(2)).is_none());
     assert_eq!(claims(&mut shard, &[(key(1, 1), default); 3]), ["b", "d", "taken"]);
     let claimed = [a, b, c, d].map(|number| shard.is_claimed(number));
     assert_eq!(claimed, [Some(false), Some(true), Some(true), Some(true)]);
