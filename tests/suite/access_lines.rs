@@ -29,6 +29,8 @@ const ANSWERED: &[&str] = &["status", "first_byte_us"];
 const INSPECTED: &[&str] = &["dialect", "action", "requested", "mode", "cohort"];
 /// On lines of inspected requests whose body could be read.
 const READ: &[&str] = &["room", "text"];
+/// On lines of messages of the frontend leg that went on.
+const WENT: &[&str] = &["path"];
 const REFUSED: &[&str] = &["dialect", "action", "requested", "mode", "status", "reason"];
 
 fn assert_keys(line: &Value, groups: &[&[&str]]) {
@@ -59,7 +61,7 @@ async fn the_fields_of_a_line_by_what_became_of_the_request() {
     let message = r#"{"text":"hi","processing":{"mode":"fast"}}"#;
     type Case = (Request, &'static [&'static [&'static str]]);
     let cases: [Case; 6] = [
-        (Request::post("/api/chat", message), &[ALWAYS, ANSWERED, INSPECTED, READ]),
+        (Request::post("/api/chat", message), &[ALWAYS, ANSWERED, INSPECTED, READ, WENT]),
         (Request::post("/api/chat", "{}"), &[ALWAYS, ANSWERED, INSPECTED, &["room"]]),
         (Request::get("/other"), &[ALWAYS, ANSWERED]),
         (Request::get("/.well-known/processing"), &[ALWAYS, ANSWERED]),

@@ -41,13 +41,13 @@ const ANSWERS: &[(Said, &str, bool)] = &[
     (json(r#"{"jsonrpc":"2.0","id":"c\u0061ll-1","result":{"text":"t"}}"#), "ack_unobserved", false),
     (json(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"m"}}"#), "ack_unobserved", false),
     (json(r#"{"jsonrpc":"2.0","id":"call-1","result":{"roomId":"5ae36a4b-c408-0127-904d-bdaeaec80c57"}}"#), "ack_unobserved", false),
-    (json(r#"{"jsonrpc":"2.0","id":"call-1","result":{"metadata":{"roomId":"another"}}}"#), "ack_unobserved", true),
+    (json(r#"{"jsonrpc":"2.0","id":"call-1","result":{"metadata":{"roomId":"room-of-ann"}}}"#), "ack_unobserved", true),
     (head("Content-Type: application/json\r\nX-Processing-Mode: fast\r\n"), "ack_match", false),
     (head("Content-Type: application/json\r\nX-Processing-Mode: default\r\n"), "ack_altered", false),
     (head("Content-Type: application/json\r\nX-Processing-Mode: warp\r\n"), "ack_altered", false),
     (head("Content-Type: text/plain\r\nX-Processing-Mode: fast\r\n"), "ack_match", false),
     (head("Content-Type: application/json\r\nX-Processing-Room: 5ae36a4b-c408-0127-904d-bdaeaec80c57\r\n"), "ack_unobserved", false),
-    (head("Content-Type: application/json\r\nX-Processing-Room: another\r\n"), "ack_unobserved", true),
+    (head("Content-Type: application/json\r\nX-Processing-Room: room-of-ann\r\n"), "ack_unobserved", true),
     (head("Content-Type: application/json\r\nContent-Encoding: br\r\n"), "ack_unobserved", false),
 ];
 
@@ -58,7 +58,7 @@ const STREAMS: &[(Said, &str, bool)] = &[
     (events("event: connected\ndata: {\"processing\":{\"mode\":\"fast\"}}\n\nevent: done\ndata: {}\n\n"), "ack_match", false),
     (events("event: chunk\ndata: {\"text\":\"t\"}\n\nevent: done\ndata: {\"metadata\":{\"processing\":{\"mode\":\"default\"}}}\n\n"), "ack_altered", false),
     (events("event: connected\ndata: {\"rpcId\":\"call-2\"}\n\nevent: done\ndata: {}\n\n"), "ack_unobserved", true),
-    (events("event: chunk\ndata: {\"text\":\"t\",\"roomId\":\"another\"}\n\n"), "ack_unobserved", true),
+    (events("event: chunk\ndata: {\"text\":\"t\",\"roomId\":\"room-of-ann\"}\n\n"), "ack_unobserved", true),
 ];
 
 async fn origin() -> Origin {
@@ -93,6 +93,7 @@ async fn counts(modegate: &Modegate, verdict: &str) -> (f64, f64, f64) {
 async fn what_an_answer_acknowledges_is_counted_and_changes_nothing() {
     let origin = origin().await;
     let modegate = Modegate::start(&settings(&origin, CANARY)).await;
+    let mut asked = 0;
     for (target, table) in [(BRIDGE, ANSWERS), (STREAM, STREAMS)] {
         for (at, (said, verdict, foreign)) in table.iter().enumerate() {
             let (before, all_before, other_before) = counts(&modegate, verdict).await;
@@ -104,6 +105,9 @@ async fn what_an_answer_acknowledges_is_counted_and_changes_nothing() {
                 "ours, not the upstream's"
             );
             assert_eq!(answer.header("x-processing-room"), None);
+            asked += 1;
+            // What is counted is counted before the line is written.
+            modegate.access(asked).await;
             let (after, all, other) = counts(&modegate, verdict).await;
             let expected = if *foreign { (0.0, 0.0, 1.0) } else { (1.0, 1.0, 0.0) };
             let counted = (after - before, all - all_before, other - other_before);
@@ -128,7 +132,7 @@ async fn with_enforcement_a_contradiction_becomes_an_error() {
         let named = if *foreign { "room_crossed" } else { "ack_altered" };
         assert_eq!((&error["id"], &error["error"]["code"]), (&json!("call-1"), &json!(-32010)));
         assert_eq!(error["error"]["data"]["verdict"], named, "{error}");
-        assert!(!answer.text().contains("another\""), "{error}");
+        assert!(!answer.text().contains("room-of-ann"), "{error}");
     }
     // A stream is on its way already.
     for (at, (said, ..)) in STREAMS.iter().enumerate() {

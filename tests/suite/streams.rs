@@ -74,6 +74,7 @@ async fn every_ending_of_every_style_is_counted_by_mode_and_cohort() {
     })
     .await;
     let modegate = Modegate::start(&settings(&origin, CANARY)).await;
+    let mut asked = 0;
     for place in PLACES.iter().filter(|place| place.wants == Wants::Stream) {
         let style = style(place);
         for ending in ["done", "empty", "error", "truncated"] {
@@ -83,6 +84,9 @@ async fn every_ending_of_every_style_is_counted_by_mode_and_cohort() {
                 let before = modegate.metrics().await;
                 let answer = Client::once(place.address(&modegate), request).await;
                 assert_eq!(answer.text(), stream_of(style, ending), "nothing is held back");
+                asked += 1;
+                // What is counted is counted before the line is written.
+                modegate.access(asked).await;
                 let after = modegate.metrics().await;
                 // The shared rooms are no bucket keys.
                 let cohort = if place.room.len() == 36 { "canary" } else { "control" };
@@ -127,6 +131,7 @@ async fn clients_that_go_and_gaps() {
             answer.chunk("event: done\ndata: {}\n\n");
             answer.send("0\r\n\r\n");
         }
+        modegate.access(if goes { 1 } else { 2 }).await;
         let labels = [("style", "a_legacy"), ("ending", ending)];
         modegate.counted("modegate_streams_total", &labels, 1.0).await;
     }

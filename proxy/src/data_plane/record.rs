@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use modegate_filters::bucket::{Cohort, Why};
-use modegate_filters::contract::{Mode, Requested};
+use modegate_filters::contract::{Mode, Profile, Requested};
 use modegate_filters::decide::{Action, Because};
 use modegate_filters::dialect::Dialect;
 use modegate_filters::inspect::Verdict;
@@ -41,6 +41,7 @@ pub struct Record {
     request_id: HeaderValue,
     trace: Trace,
     route: Option<(&'static str, Dialect)>,
+    conversation: Option<u64>,
     inspected: Option<Inspected>,
     joined: Option<Joined>,
     witness: Option<Box<Witness>>,
@@ -67,6 +68,7 @@ struct Inspected {
     /// Of a request whose body was read.
     cohort: Option<Cohort>,
     why: Why,
+    profile: Option<Arc<Profile>>,
     named: Named,
 }
 
@@ -89,6 +91,7 @@ impl Record {
             request_id: request_id.clone(),
             trace,
             route: None,
+            conversation: None,
             inspected: None,
             joined: None,
             witness: None,
@@ -109,6 +112,8 @@ impl Record {
     /// The route, where it is one that is inspected.
     pub fn routed(&mut self, route: &Route) {
         self.route = Some((route.name, route.dialect));
+        let conversation = route.conversation.as_deref();
+        self.conversation = conversation.map(|id| self.plane.digests.digest(id));
     }
 
     /// The dialect of the route.
@@ -127,6 +132,7 @@ impl Record {
             effective: verdict.effective,
             cohort: verdict.because.map(|_| verdict.assignment.cohort),
             why: verdict.assignment.why,
+            profile: verdict.profile.clone(),
             named,
         });
     }
@@ -369,7 +375,9 @@ impl Record {
             action = inspected.map(|inspected| inspected.action.word()),
             requested = inspected.map(|inspected| inspected.requested.word(modes)),
             mode = inspected.map(|inspected| modes.name(inspected.effective)),
+            profile = inspected.and_then(|one| one.profile.as_ref()).map(|one| one.name.as_str()),
             cohort = inspected.and_then(|inspected| inspected.cohort).map(Cohort::word),
+            conversation = self.conversation.map(hex),
             room = inspected.and_then(|inspected| inspected.named.room).map(hex),
             text = inspected.and_then(|inspected| inspected.named.text).map(hex),
             parity = self.joined.as_ref().map(|joined| joined.verdict.word()),

@@ -102,9 +102,10 @@ impl Witness {
 
     /// What the answer acknowledged, all of it read.
     pub fn acknowledged(&mut self, policy: &Policy) -> &Acknowledged {
-        if let Body::Document { chunks, .. } = std::mem::replace(&mut self.body, Body::Unread) {
-            let said = policy.answers().read(&policy.contract().modes, &chunks);
+        if let Body::Document { chunks, .. } = &self.body {
+            let said = policy.answers().read(&policy.contract().modes, chunks);
             self.said.add(said);
+            self.body = Body::Unread;
         }
         &self.said
     }
