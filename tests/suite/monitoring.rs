@@ -84,15 +84,22 @@ fn the_dashboard_is_whole() {
 const SETTINGS: &str = "[flags]\ncontract = true\nruntime = true\n\
      [canary]\npercent = 0\nkey = [\"header:x-user\"]\nallow = [\"ana\"]\n";
 
+/// A stream of the API server, and one of the cloud.
+const STREAMS: [&str; 2] = [
+    "data: {\"type\":\"token\",\"text\":\"a\"}\n\ndata: {\"type\":\"token\",\"text\":\"b\"}\n\n\
+     data: {\"type\":\"done\",\"fullText\":\"ab\",\"agentName\":\"A\"}\n\n",
+    "event: connected\ndata: {\"rpcId\":\"1\",\"timestamp\":1}\n\n\
+     event: chunk\ndata: {\"text\":\"ab\"}\n\n\
+     event: done\ndata: {\"rpcId\":\"1\",\"timestamp\":2}\n\n",
+];
+
 async fn origin() -> Origin {
-    Origin::start(|received| match received.header("accept") {
-        Some("text/event-stream") => Answer::status(
-            "200 OK",
-            "Content-Type: text/event-stream\r\n",
-            "data: {\"type\":\"token\",\"text\":\"a\"}\n\n\
-             data: {\"type\":\"token\",\"text\":\"b\"}\n\n\
-             data: {\"type\":\"done\",\"fullText\":\"ab\",\"agentName\":\"A\"}\n\n",
-        ),
+    let streamed = |body| Answer::status("200 OK", "Content-Type: text/event-stream\r\n", body);
+    Origin::start(move |received| match received.header("accept") {
+        Some("text/event-stream") if received.target().starts_with("/api/conversations/") => {
+            streamed(STREAMS[0])
+        }
+        Some("text/event-stream") => streamed(STREAMS[1]),
         _ => Answer::ok("{}"),
     })
     .await
@@ -176,7 +183,11 @@ async fn a_real_prometheus_answers_every_query() {
             }
         }
     }
-    assert_eq!(missing, PENDING.iter().map(|name| (*name).to_owned()).collect());
+    let pending: BTreeSet<String> = PENDING.iter().map(|name| (*name).to_owned()).collect();
+    let unknown: Vec<_> = missing.difference(&pending).collect();
+    assert!(unknown.is_empty(), "asked for, and no metric: {unknown:?}");
+    let there: Vec<_> = pending.difference(&missing).collect();
+    assert!(there.is_empty(), "in PENDING, but there now or not asked for: {there:?}");
 }
 
 /// The alert rules, once each was evaluated without an error; each has a severity, says what to do,
