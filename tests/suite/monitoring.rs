@@ -143,12 +143,11 @@ async fn a_real_prometheus_answers_every_query() {
     let prometheus = Prometheus::start(modegate.admin(), &deployed("prometheus/alerts.yml")).await;
     // A rise shows between two scrapes, so one comes first.
     let sum = "sum(modegate_requests_total)";
-    eventually("a scrape", async || (!prometheus.query(sum).await.is_empty()).then_some(())).await;
+    prometheus.until(sum).await;
     let sent = f64::from(traffic(&modegate).await);
     modegate.flag("ui", true).await;
     let all = format!("{sum} == {sent} and sum(modegate_flag_override) == 1");
-    eventually("the traffic", async || (!prometheus.query(&all).await.is_empty()).then_some(()))
-        .await;
+    prometheus.until(&all).await;
 
     let rules = evaluated(&prometheus).await;
     let mut asked = dashboard_queries();

@@ -14,7 +14,7 @@ use super::eventually_within;
 use super::stream::Address;
 use super::temp_dir::TempDir;
 
-/// It replays a log and opens its storage before it answers.
+/// It opens its storage before it answers, and looks for what to scrape after five seconds.
 const START: Duration = Duration::from_secs(60);
 
 /// A running Prometheus, whose job is called `modegate`.
@@ -77,6 +77,14 @@ impl Prometheus {
         let value = |series: &Value| series["value"][1].as_str().and_then(|v| v.parse().ok());
         let pair = |series: Value| (series["metric"].clone(), value(&series).expect("a number"));
         result.into_iter().map(pair).collect()
+    }
+
+    /// Waits until an expression gives something.
+    pub async fn until(&self, expression: &str) {
+        eventually_within(START, expression, async || {
+            (!self.query(expression).await.is_empty()).then_some(())
+        })
+        .await;
     }
 
     /// Every alert rule, as the API shows it.
