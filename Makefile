@@ -50,3 +50,5 @@ test-tools:
 	@./.ci/need node nodejs
 	@./.ci/need prlimit util-linux
 	@./.ci/need kill procps
+	@./.ci/need prometheus prometheus
+	@./.ci/need promtool prometheus

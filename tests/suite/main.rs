@@ -72,6 +72,7 @@ mod headers;
 mod identity;
 mod limits;
 mod messages;
+mod monitoring;
 mod node_origin;
 mod refusals;
 mod replay;
