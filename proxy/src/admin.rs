@@ -9,12 +9,16 @@
 //! | `GET /flags` | every flag: its value, and what each layer says |
 //! | `PUT /flags/{name}` | sets a flag: `{"value","actor","reason","expires"?}` |
 //! | `DELETE /flags/{name}` | takes an override back: `{"actor","reason"}` |
+//! | `GET /log` | what is logged: the level and the access line in force, the file's, the override |
+//! | `PUT /log` | sets it: `{"level","access"?,"actor","reason","expires"?}` |
+//! | `DELETE /log` | takes the override back: `{"actor","reason"}` |
 //!
 //! What changes something needs the bearer token, an actor and a reason. Host and Origin are
 //! checked on every call, so that no page in a browser can reach it.
 
 mod answer;
 mod guard;
+mod log;
 mod mutate;
 mod view;
 
@@ -88,9 +92,9 @@ impl Admin {
             (&Method::GET | &Method::HEAD, _, None) => self.read(&path),
             (&Method::PUT, _, Some(name)) => self.change(request, name).await,
             (&Method::DELETE, _, Some(name)) => self.change(request, name).await,
-            (_, "/live" | "/ready" | "/metrics" | "/config" | "/flags", _) | (_, _, Some(_)) => {
-                refuse(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
-            }
+            (&Method::PUT | &Method::DELETE, "/log", None) => self.change_log(request).await,
+            (_, "/live" | "/ready" | "/metrics" | "/config" | "/flags" | "/log", _)
+            | (_, _, Some(_)) => refuse(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
             _ => refuse(StatusCode::NOT_FOUND, "no such call"),
         }
     }
@@ -115,6 +119,7 @@ impl Admin {
                 let (snapshot, flags) = self.sources.flags.view();
                 json(StatusCode::OK, &view::flags(&snapshot, &flags))
             }
+            "/log" => json(StatusCode::OK, &view::log(&self.sources.log.levels().view())),
             _ => refuse(StatusCode::NOT_FOUND, "no such call"),
         }
     }
@@ -135,6 +140,22 @@ impl Admin {
         match delete {
             true => call.clear(store, flag),
             false => call.set(store, flag, self.override_limit),
+        }
+    }
+
+    async fn change_log(&self, request: Request<Incoming>) -> Answer {
+        if let Err(denied) = self.guard.authorize(request.headers()) {
+            return denied.answer();
+        }
+        let delete = request.method() == Method::DELETE;
+        let call = match log::Call::read(request.into_body()).await {
+            Ok(call) => call,
+            Err(refusal) => return refusal,
+        };
+        let levels = self.sources.log.levels();
+        match delete {
+            true => call.clear(levels),
+            false => call.set(levels, self.override_limit),
         }
     }
 }

@@ -10,7 +10,9 @@ mod demo;
 mod explain;
 mod flags;
 mod load;
+mod log;
 mod run;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,6 +39,8 @@ enum Command {
     Bucket(bucket::BucketArgs),
     /// Show and set the flags of a running sidecar.
     Flags(flags::FlagsArgs),
+    /// Show and set what a running sidecar logs.
+    Log(log::LogArgs),
     /// Run all three legs on embedded origins and walk through a rollout.
     Demo(demo::DemoArgs),
 }
@@ -80,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => args.run(),
         Command::Bucket(args) => args.run(),
         Command::Flags(args) => args.run(),
+        Command::Log(args) => args.run(),
         Command::Demo(args) => args.run(),
     };
     match done {

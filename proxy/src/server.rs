@@ -20,7 +20,7 @@ use crate::admin::{Admin, Token};
 use crate::data_plane::{Admission, ClientTls, DataPlane, Drain, Plane, ServerTls, Upstreams};
 use crate::digest::DigestKey;
 use crate::flags::{Reload, Settings, Store};
-use crate::logging::Dropped;
+use crate::logging::Logging;
 use crate::metrics::{Metrics, Sources};
 
 pub use listen::Bound;
@@ -28,7 +28,7 @@ use listen::{Socket, bind};
 use prebound::Prebound;
 use shutdown::DrainFirst;
 pub use shutdown::Stop;
-use watches::{ExpireOverrides, WatchCertificates, WatchConfig};
+use watches::{Expiries, WatchCertificates, WatchConfig};
 
 /// What a process is started with.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ pub struct Start {
     pub file: (PathBuf, String, Config),
     /// What the environment says of the flags.
     pub environment: FlagLayer,
-    /// The log's writer.
-    pub log: Dropped,
+    /// The log.
+    pub log: Logging,
     /// Whether the listening sockets go from process to process.
     pub hand_over: HandOver,
     /// What stops the process.
@@ -85,7 +85,7 @@ impl App {
         let metrics = Metrics::new(config.contract.modes.clone());
         let store = Store::new(Settings::new(&config), config.flags.clone(), start.environment)?;
         let store = Arc::new(store);
-        let reload = Arc::new(Reload::new(path, text, config.clone()));
+        let reload = Arc::new(Reload::new(path, text, config.clone(), start.log.clone()));
         let drain = Drain::new();
 
         let mut server = new_server(&config, &start.hand_over);
@@ -138,7 +138,7 @@ impl App {
             metrics: metrics.clone(),
             flags: store.clone(),
             config: reload.clone(),
-            log: start.log,
+            log: start.log.clone(),
             most_connections,
         };
         let socket = bound(&config.admin.bind)?;
@@ -149,7 +149,7 @@ impl App {
         // It answers while the rest drains: its own drain is started by a hand-over, and the end.
         let admin_drain = Drain::new();
         server.add_service(Prebound::new("admin", admin, vec![socket], 1, &admin_drain));
-        server.add_service(background_service("overrides", ExpireOverrides(store.clone())));
+        server.add_service(background_service("overrides", Expiries(store.clone(), start.log)));
         server.add_service(background_service("config", WatchConfig(reload, store)));
         if !certificates.is_empty() {
             server.add_service(background_service("certificates", WatchCertificates(certificates)));

@@ -17,7 +17,7 @@ use prometheus_client::registry::Registry;
 use super::names::{self, Name};
 use super::{ACTIONS, Gauge, Histogram, Labels, Metrics, Outcome};
 use crate::flags::{Reload, Store};
-use crate::logging::Dropped;
+use crate::logging::Logging;
 
 /// The labels of the exemplars that we do not have.
 type NoLabels = [(&'static str, &'static str); 0];
@@ -31,8 +31,8 @@ pub struct Sources {
     pub flags: Arc<Store>,
     /// The configuration file.
     pub config: Arc<Reload>,
-    /// The log's writer.
-    pub log: Dropped,
+    /// The log.
+    pub log: Logging,
     /// What the process may have open at most, whatever the configuration says.
     pub most_connections: usize,
 }
@@ -214,7 +214,7 @@ impl Sources {
                 .encode_counter::<NoLabels, _, f64>(&count, None)?;
         }
         gauge(encoder, names::CONFIG_ERROR, u64::from(config.error.is_some()))?;
-        counter(encoder, names::LOG_DROPPED, self.log.lines())?;
+        counter(encoder, names::LOG_DROPPED, self.log.dropped())?;
         let mut build = family(encoder, names::BUILD, MetricType::Gauge)?;
         build.encode_family(&[("version", env!("CARGO_PKG_VERSION"))])?.encode_gauge(&1_i64)
     }

@@ -11,18 +11,20 @@ use tokio::time::interval;
 
 use crate::data_plane::{ServerTls, Why};
 use crate::flags::{Reload, Store, watch as watch_config};
+use crate::logging::Logging;
 
 /// How often certificates are looked at: a secret's mount gives no events.
 const CERTIFICATES: Duration = Duration::from_secs(2);
 
-/// Ends overrides as they expire.
-pub struct ExpireOverrides(pub Arc<Store>);
+/// Ends overrides as they expire, of flags and of the log's level.
+pub struct Expiries(pub Arc<Store>, pub Logging);
 
 #[async_trait]
-impl BackgroundService for ExpireOverrides {
+impl BackgroundService for Expiries {
     async fn start(&self, mut shutdown: ShutdownWatch) {
         tokio::select! {
             () = self.0.expire_overrides() => {}
+            () = self.1.levels().expire_override() => {}
             _ = shutdown.wait_for(|stopping| *stopping) => {}
         }
     }
