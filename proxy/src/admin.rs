@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /live` | 200 while the process runs |
 //! | `GET /ready` | 200 while it takes requests, 503 once it drains |
-//! | `GET /metrics` | OpenMetrics text |
+//! | `GET /metrics` | OpenMetrics text; Prometheus' protobuf, with native histograms, where it is accepted |
 //! | `GET /config` | the file in force, and why the file as it is now was refused |
 //! | `GET /flags` | every flag: its value, and what each layer says |
 //! | `PUT /flags/{name}` | sets a flag: `{"value","actor","reason","expires"?}` |
@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -39,7 +39,7 @@ use pingora_core::server::ShutdownWatch;
 use tokio::sync::Semaphore;
 
 use crate::data_plane::Drain;
-use crate::metrics::{Sources, encode};
+use crate::metrics::{Format, Sources, encode};
 
 use answer::{Answer, json, refuse, text};
 use guard::Guard;
@@ -89,7 +89,7 @@ impl Admin {
         let path = request.uri().path().to_owned();
         let flag = path.strip_prefix("/flags/");
         match (request.method(), path.as_str(), flag) {
-            (&Method::GET | &Method::HEAD, _, None) => self.read(&path),
+            (&Method::GET | &Method::HEAD, _, None) => self.read(&path, request.headers()),
             (&Method::PUT, _, Some(name)) => self.change(request, name).await,
             (&Method::DELETE, _, Some(name)) => self.change(request, name).await,
             (&Method::PUT | &Method::DELETE, "/log", None) => self.change_log(request).await,
@@ -99,21 +99,14 @@ impl Admin {
         }
     }
 
-    fn read(&self, path: &str) -> Answer {
+    fn read(&self, path: &str, headers: &HeaderMap) -> Answer {
         match path {
-            "/live" => text(StatusCode::OK, "text/plain", "live\n".to_owned()),
+            "/live" => text(StatusCode::OK, "text/plain", "live\n"),
             "/ready" if *self.drain.watch().borrow() => {
-                text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n".to_owned())
+                text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n")
             }
-            "/ready" => text(StatusCode::OK, "text/plain", "ready\n".to_owned()),
-            "/metrics" => match encode(&self.sources) {
-                Ok(metrics) => text(
-                    StatusCode::OK,
-                    "application/openmetrics-text; version=1.0.0; charset=utf-8",
-                    metrics,
-                ),
-                Err(_) => refuse(StatusCode::INTERNAL_SERVER_ERROR, "metrics not encoded"),
-            },
+            "/ready" => text(StatusCode::OK, "text/plain", "ready\n"),
+            "/metrics" => self.metrics(Format::accepted(headers)),
             "/config" => json(StatusCode::OK, &view::config(&self.sources.config.view())),
             "/flags" => {
                 let (snapshot, flags) = self.sources.flags.view();
@@ -121,6 +114,13 @@ impl Admin {
             }
             "/log" => json(StatusCode::OK, &view::log(&self.sources.log.levels().view())),
             _ => refuse(StatusCode::NOT_FOUND, "no such call"),
+        }
+    }
+
+    fn metrics(&self, format: Format) -> Answer {
+        match encode(&self.sources, format) {
+            Ok(metrics) => text(StatusCode::OK, format.content_type(), metrics),
+            Err(_) => refuse(StatusCode::INTERNAL_SERVER_ERROR, "metrics not encoded"),
         }
     }
 

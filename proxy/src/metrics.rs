@@ -1,8 +1,10 @@
 //! What the process counts. The data plane adds to atomics it finds by index; a scrape reads
 //! them through prometheus-client.
 
+mod format;
 mod histogram;
 pub mod names;
+mod native;
 mod scrape;
 
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use modegate_filters::dialect::Dialect;
 use modegate_filters::rejection::Rejection;
 use modegate_filters::route::Leg;
 
+pub use format::Format;
 pub use histogram::Histogram;
 pub use scrape::{Sources, encode};
 

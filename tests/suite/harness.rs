@@ -14,6 +14,7 @@ mod metrics;
 mod modegate;
 mod node_origin;
 mod origin;
+pub mod protobuf;
 mod raw_origin;
 mod settings;
 mod stream;

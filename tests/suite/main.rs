@@ -36,6 +36,8 @@ mod control_flags;
 mod control_flips;
 mod control_log;
 mod control_metrics;
+mod control_metrics_golden;
+mod control_metrics_native;
 mod control_privacy;
 mod control_process;
 mod control_reload;

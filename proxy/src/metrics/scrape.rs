@@ -1,4 +1,4 @@
-//! Writes everything that is counted as OpenMetrics text.
+//! Writes everything that is counted, as OpenMetrics text or as Prometheus' protobuf.
 
 use std::fmt::Error;
 use std::sync::Arc;
@@ -10,12 +10,15 @@ use modegate_filters::dialect::Dialect;
 use modegate_filters::rejection::Rejection;
 use modegate_filters::route::Leg;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, MetricEncoder, prometheus_protobuf, text,
+};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+use super::histogram::Reading;
 use super::names::{self, Name};
-use super::{ACTIONS, Gauge, Histogram, Labels, Metrics, Outcome};
+use super::{ACTIONS, Format, Gauge, Histogram, Labels, Metrics, Outcome};
 use crate::flags::{Reload, Store};
 use crate::logging::Logging;
 
@@ -37,16 +40,21 @@ pub struct Sources {
     pub most_connections: usize,
 }
 
-/// The OpenMetrics text of this moment.
+/// The metrics of this moment, in the form.
 ///
 /// # Errors
 /// Only where formatting fails, which it does not for the labels in use.
-pub fn encode(sources: &Sources) -> Result<String, Error> {
+pub fn encode(sources: &Sources, format: Format) -> Result<Vec<u8>, Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(sources.clone()));
-    let mut text = String::with_capacity(64 * 1024);
-    prometheus_client::encoding::text::encode(&mut text, &registry)?;
-    Ok(text)
+    match format {
+        Format::Text => {
+            let mut text = String::with_capacity(64 * 1024);
+            text::encode(&mut text, &registry)?;
+            Ok(text.into_bytes())
+        }
+        Format::Protobuf => prometheus_protobuf::encode_to_vec(&registry).map_err(|_| Error),
+    }
 }
 
 impl Collector for Sources {
@@ -133,10 +141,7 @@ impl Metrics {
                         ("mode", mode_name),
                         ("cohort", cohort.map_or("none", Cohort::word)),
                     ];
-                    let (sum, count, buckets) = histogram.read();
-                    family
-                        .encode_family(&set)?
-                        .encode_histogram::<NoLabels>(sum, count, &buckets, None)?;
+                    encode_histogram(&mut family, &set, histogram)?;
                 }
             }
         }
@@ -226,6 +231,22 @@ fn family<'e>(
     kind: MetricType,
 ) -> Result<MetricEncoder<'e>, Error> {
     encoder.encode_descriptor(name, help, None, kind)
+}
+
+/// Both forms of a histogram; the text takes the classic one.
+fn encode_histogram(
+    family: &mut MetricEncoder<'_>,
+    set: &impl EncodeLabelSet,
+    histogram: &Histogram,
+) -> Result<(), Error> {
+    let Reading { sum, count, buckets, native } = histogram.read();
+    family.encode_family(set)?.encode_histogram_with_native::<NoLabels>(
+        sum,
+        count,
+        &buckets,
+        None,
+        native.encoded(),
+    )
 }
 
 fn counter(encoder: &mut DescriptorEncoder<'_>, name: Name, value: u64) -> Result<(), Error> {
