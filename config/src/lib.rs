@@ -33,7 +33,7 @@ pub use flags::{Broken, Flag, FlagLayer};
 pub use limits::Limits;
 pub use listener::Listener;
 pub use report::{Invalid, Report};
-pub use server::{Log, Server};
+pub use server::{Log, Server, read_level};
 pub use timeouts::Timeouts;
 pub use tls::ListenerTls;
 pub use upstream::{Upstream, UpstreamSettings};

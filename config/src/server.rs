@@ -1,8 +1,12 @@
 //! `[server]` and `[log]`: the process itself, its threads, its end and what it says.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use toml::de::DeValue;
+
 use crate::read::Section;
+use crate::report::{Invalid, Report};
 use crate::rule::{Rule, boolean, integer};
 use crate::value::{DAY, duration};
 
@@ -14,6 +18,9 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 const DEFAULT_LEVEL: &str = "info";
 /// One line per request is what an incident is read from.
 const DEFAULT_ACCESS: bool = true;
+
+/// The longest `log.level`, in bytes: dozens of directives.
+const LONGEST_LEVEL: usize = 1024;
 
 const LEVELS: [&str; 5] = ["trace", "debug", "info", "warn", "error"];
 
@@ -51,15 +58,29 @@ pub(crate) fn read_log(root: &mut Section<'_, '_>) -> Log {
     })
 }
 
+/// A level as `log.level` takes it, for what sets it elsewhere, such as the admin API.
+///
+/// # Errors
+/// One fault: what was found, and what is allowed.
+pub fn read_level(text: &str) -> Result<String, Report> {
+    let rule = level();
+    rule.read(&DeValue::String(Cow::Borrowed(text))).map_err(|found| {
+        let path = "level".to_owned();
+        let allowed = rule.allowed;
+        Report::single(Invalid { path, line: None, column: None, found, allowed, nearest: None })
+    })
+}
+
 fn level() -> Rule<String> {
     let allowed = format!(
-        "{}, and after it directives \",module=level\" as needed",
+        "{}, and after it directives \",module=level\" as needed, at most {LONGEST_LEVEL} bytes",
         LEVELS.map(|level| format!("\"{level}\"")).join(", ")
     );
     Rule::text(allowed, |text| {
         let mut parts = text.split(',');
         let led = parts.next().is_some_and(|level| LEVELS.contains(&level));
-        (led && parts.all(is_directive)).then(|| text.to_owned())
+        let short = text.len() <= LONGEST_LEVEL;
+        (short && led && parts.all(is_directive)).then(|| text.to_owned())
     })
 }
 
@@ -72,15 +93,15 @@ fn is_directive(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
-    use toml::de::DeValue;
-
     use super::*;
 
     #[test]
     fn levels() {
+        let longest = format!("info,{}=warn", "m".repeat(LONGEST_LEVEL - 10));
         let cases = [
+            (longest.as_str(), true),
+            (&format!("{longest},a=warn"), false),
+            ("info\n", false),
             ("info", true),
             ("trace", true),
             ("warn,modegate=debug", true),
@@ -99,8 +120,7 @@ mod tests {
             ("info,a[span]=debug", false),
         ];
         for (text, valid) in cases {
-            let read = level().read(&DeValue::String(Cow::Borrowed(text)));
-            assert_eq!(read.is_ok(), valid, "{text}");
+            assert_eq!(read_level(text).is_ok(), valid, "{text}");
         }
     }
 }

@@ -4,18 +4,22 @@
 //! |---|---|
 //! | `GET /live` | 200 while the process runs |
 //! | `GET /ready` | 200 while it takes requests, 503 once it drains |
-//! | `GET /metrics` | OpenMetrics text |
+//! | `GET /metrics` | OpenMetrics text; Prometheus' protobuf, with native histograms, where it is accepted |
 //! | `GET /config` | the file in force, and why the file as it is now was refused |
 //! | `GET /parity` | what became of mode and room, by leg, and the last mismatches |
 //! | `GET /flags` | every flag: its value, and what each layer says |
 //! | `PUT /flags/{name}` | sets a flag: `{"value","actor","reason","expires"?}` |
 //! | `DELETE /flags/{name}` | takes an override back: `{"actor","reason"}` |
+//! | `GET /log` | what is logged: the level and the access line in force, the file's, the override |
+//! | `PUT /log` | sets it: `{"level","access"?,"actor","reason","expires"?}` |
+//! | `DELETE /log` | takes the override back: `{"actor","reason"}` |
 //!
 //! What changes something needs the bearer token, an actor and a reason. Host and Origin are
 //! checked on every call, so that no page in a browser can reach it.
 
 mod answer;
 mod guard;
+mod log;
 mod mutate;
 mod parity;
 mod parity_table;
@@ -26,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -38,7 +42,7 @@ use pingora_core::server::ShutdownWatch;
 use tokio::sync::Semaphore;
 
 use crate::data_plane::Drain;
-use crate::metrics::{Sources, encode};
+use crate::metrics::{Format, Sources, encode};
 
 use answer::{Answer, json, refuse, text};
 use guard::Guard;
@@ -89,37 +93,39 @@ impl Admin {
         let path = request.uri().path().to_owned();
         let flag = path.strip_prefix("/flags/");
         match (request.method(), path.as_str(), flag) {
-            (&Method::GET | &Method::HEAD, _, None) => self.read(&path),
+            (&Method::GET | &Method::HEAD, _, None) => self.read(&path, request.headers()),
             (&Method::PUT, _, Some(name)) => self.change(request, name).await,
             (&Method::DELETE, _, Some(name)) => self.change(request, name).await,
-            (_, "/live" | "/ready" | "/metrics" | "/config" | "/flags" | "/parity", _)
+            (&Method::PUT | &Method::DELETE, "/log", None) => self.change_log(request).await,
+            (_, "/live" | "/ready" | "/metrics" | "/config" | "/flags" | "/log" | "/parity", _)
             | (_, _, Some(_)) => refuse(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
             _ => refuse(StatusCode::NOT_FOUND, "no such call"),
         }
     }
 
-    fn read(&self, path: &str) -> Answer {
+    fn read(&self, path: &str, headers: &HeaderMap) -> Answer {
         match path {
-            "/live" => text(StatusCode::OK, "text/plain", "live\n".to_owned()),
+            "/live" => text(StatusCode::OK, "text/plain", "live\n"),
             "/ready" if *self.drain.watch().borrow() => {
-                text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n".to_owned())
+                text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n")
             }
-            "/ready" => text(StatusCode::OK, "text/plain", "ready\n".to_owned()),
-            "/metrics" => match encode(&self.sources) {
-                Ok(metrics) => text(
-                    StatusCode::OK,
-                    "application/openmetrics-text; version=1.0.0; charset=utf-8",
-                    metrics,
-                ),
-                Err(_) => refuse(StatusCode::INTERNAL_SERVER_ERROR, "metrics not encoded"),
-            },
+            "/ready" => text(StatusCode::OK, "text/plain", "ready\n"),
+            "/metrics" => self.metrics(Format::accepted(headers)),
             "/config" => json(StatusCode::OK, &view::config(&self.sources.config.view())),
             "/parity" => json(StatusCode::OK, &parity::parity(&self.sources)),
             "/flags" => {
                 let (snapshot, flags) = self.sources.flags.view();
                 json(StatusCode::OK, &view::flags(&snapshot, &flags))
             }
+            "/log" => json(StatusCode::OK, &view::log(&self.sources.log.levels().view())),
             _ => refuse(StatusCode::NOT_FOUND, "no such call"),
+        }
+    }
+
+    fn metrics(&self, format: Format) -> Answer {
+        match encode(&self.sources, format) {
+            Ok(metrics) => text(StatusCode::OK, format.content_type(), metrics),
+            Err(_) => refuse(StatusCode::INTERNAL_SERVER_ERROR, "metrics not encoded"),
         }
     }
 
@@ -139,6 +145,22 @@ impl Admin {
         match delete {
             true => call.clear(store, flag),
             false => call.set(store, flag, self.override_limit),
+        }
+    }
+
+    async fn change_log(&self, request: Request<Incoming>) -> Answer {
+        if let Err(denied) = self.guard.authorize(request.headers()) {
+            return denied.answer();
+        }
+        let delete = request.method() == Method::DELETE;
+        let call = match log::Call::read(request.into_body()).await {
+            Ok(call) => call,
+            Err(refusal) => return refusal,
+        };
+        let levels = self.sources.log.levels();
+        match delete {
+            true => call.clear(levels),
+            false => call.set(levels, self.override_limit),
         }
     }
 }

@@ -10,8 +10,10 @@ mod demo;
 mod explain;
 mod flags;
 mod load;
+mod log;
 mod parity;
 mod run;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +42,8 @@ enum Command {
     Flags(flags::FlagsArgs),
     /// Show what became of mode and room between the legs of a running sidecar.
     Parity(parity::ParityArgs),
+    /// Show and set what a running sidecar logs.
+    Log(log::LogArgs),
     /// Run all three legs on embedded origins and walk through a rollout.
     Demo(demo::DemoArgs),
 }
@@ -84,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Bucket(args) => args.run(),
         Command::Flags(args) => args.run(),
         Command::Parity(args) => args.run(),
+        Command::Log(args) => args.run(),
         Command::Demo(args) => args.run(),
     };
     match done {

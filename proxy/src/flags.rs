@@ -6,7 +6,7 @@ mod reload;
 mod snapshot;
 mod store;
 
-pub use overrides::{Override, Refusal};
+pub use overrides::{Override, Refusal, vouched};
 pub use reload::{ConfigView, Reload, watch};
 pub use snapshot::{Settings, Snapshot};
 pub use store::{FlagView, Store};

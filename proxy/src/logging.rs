@@ -1,22 +1,35 @@
 //! Where log lines go: JSON, one object a line, written by a thread of their own.
 
+mod escape;
+mod levels;
+
 use modegate_config::Log;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
+
+pub use levels::{LevelOverride, Levels, LevelsView};
 
 /// Lines that wait to be written; what comes above is dropped and counted.
 const QUEUE: usize = 64 * 1024;
 
-/// Counts the lines that were dropped.
+/// What the log can be asked and told while the process runs.
 #[derive(Clone, Debug)]
-pub struct Dropped(Option<ErrorCounter>);
+pub struct Logging {
+    dropped: Option<ErrorCounter>,
+    levels: Levels,
+}
 
-impl Dropped {
+impl Logging {
     /// How many lines were dropped since the start.
-    pub fn lines(&self) -> u64 {
-        self.0.as_ref().map_or(0, |counter| counter.dropped_lines() as u64)
+    pub fn dropped(&self) -> u64 {
+        self.dropped.as_ref().map_or(0, |counter| counter.dropped_lines() as u64)
+    }
+
+    /// What is logged.
+    pub fn levels(&self) -> &Levels {
+        &self.levels
     }
 }
 
@@ -24,13 +37,13 @@ impl Dropped {
 #[must_use]
 pub struct Writer {
     _guard: WorkerGuard,
-    dropped: Dropped,
+    logging: Logging,
 }
 
 impl Writer {
-    /// The count of dropped lines.
-    pub fn dropped(&self) -> Dropped {
-        self.dropped.clone()
+    /// The log, to be asked and told.
+    pub fn logging(&self) -> Logging {
+        self.logging.clone()
     }
 }
 
@@ -39,23 +52,22 @@ impl Writer {
 pub fn start(log: &Log) -> Writer {
     let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(QUEUE);
     let (writer, guard) = builder.finish(std::io::stdout());
-    let dropped = Dropped(Some(writer.error_counter()));
-    let mut directives = log.level.clone();
-    directives.push_str(if log.access { ",access=info" } else { ",access=off" });
-    let filter = EnvFilter::try_new(&directives).unwrap_or_else(|_| EnvFilter::new("info"));
+    let dropped = Some(writer.error_counter());
+    let (filter, handle) = reload::Layer::new(levels::filter(&log.level, log.access));
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
         .with_ansi(false)
-        .with_writer(writer);
+        .with_writer(escape::Escaped(writer));
     // A process that embeds this library may have a subscriber of its own.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
     if log::set_logger(&EngineLog).is_ok() {
         log::set_max_level(log::LevelFilter::Debug);
     }
-    Writer { _guard: guard, dropped }
+    let levels = Levels::new(log.clone(), Some(handle));
+    Writer { _guard: guard, logging: Logging { dropped, levels } }
 }
 
 /// pingora-core's log records as events of the target `engine`: its messages, without the source
@@ -83,7 +95,8 @@ impl log::Log for EngineLog {
     fn flush(&self) {}
 }
 
-/// For commands that do not log: nothing is dropped.
-pub fn silent() -> Dropped {
-    Dropped(None)
+/// For commands that do not log: nothing is dropped, and no level has an effect.
+pub fn silent() -> Logging {
+    let log = Log { level: "info".to_owned(), access: true };
+    Logging { dropped: None, levels: Levels::new(log, None) }
 }

@@ -2,8 +2,10 @@
 //! them through prometheus-client.
 
 mod answers;
+mod format;
 mod histogram;
 pub mod names;
+mod native;
 mod parity;
 mod scrape;
 
@@ -18,6 +20,7 @@ use modegate_filters::rejection::Rejection;
 use modegate_filters::route::Leg;
 
 pub use answers::{AnswerCounts, Path};
+pub use format::Format;
 pub use histogram::Histogram;
 pub use parity::{Enforced, ParityCounts, Source, kinds};
 pub use scrape::{Sources, encode};

@@ -20,7 +20,7 @@ use crate::admin::{Admin, Token};
 use crate::data_plane::{Admission, ClientTls, DataPlane, Drain, Plane, ServerTls, Upstreams};
 use crate::digest::DigestKey;
 use crate::flags::{Reload, Settings, Store};
-use crate::logging::Dropped;
+use crate::logging::Logging;
 use crate::metrics::{Metrics, Sources};
 use crate::parity::Parity;
 
@@ -29,7 +29,7 @@ use listen::{Socket, bind};
 use prebound::Prebound;
 use shutdown::DrainFirst;
 pub use shutdown::Stop;
-use watches::{ExpireOverrides, SweepParity, WatchCertificates, WatchConfig};
+use watches::{Expiries, SweepParity, WatchCertificates, WatchConfig};
 
 /// What a process is started with.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ pub struct Start {
     pub file: (PathBuf, String, Config),
     /// What the environment says of the flags.
     pub environment: FlagLayer,
-    /// The log's writer.
-    pub log: Dropped,
+    /// The log.
+    pub log: Logging,
     /// Whether the listening sockets go from process to process.
     pub hand_over: HandOver,
     /// What stops the process.
@@ -86,7 +86,7 @@ impl App {
         let metrics = Metrics::new(config.contract.modes.clone());
         let store = Store::new(Settings::new(&config), config.flags.clone(), start.environment)?;
         let store = Arc::new(store);
-        let reload = Arc::new(Reload::new(path, text, config.clone()));
+        let reload = Arc::new(Reload::new(path, text, config.clone(), start.log.clone()));
         let drain = Drain::new();
 
         let mut server = new_server(&config, &start.hand_over);
@@ -143,7 +143,7 @@ impl App {
             flags: store.clone(),
             config: reload.clone(),
             parity: parity.clone(),
-            log: start.log,
+            log: start.log.clone(),
             most_connections,
         };
         let socket = bound(&config.admin.bind)?;
@@ -154,7 +154,7 @@ impl App {
         // It answers while the rest drains: its own drain is started by a hand-over, and the end.
         let admin_drain = Drain::new();
         server.add_service(Prebound::new("admin", admin, vec![socket], 1, &admin_drain));
-        server.add_service(background_service("overrides", ExpireOverrides(store.clone())));
+        server.add_service(background_service("overrides", Expiries(store.clone(), start.log)));
         server.add_service(background_service("parity", SweepParity(parity, store.clone())));
         server.add_service(background_service("config", WatchConfig(reload, store)));
         if !certificates.is_empty() {

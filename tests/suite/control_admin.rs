@@ -30,6 +30,7 @@ async fn every_call_and_what_is_none() {
         ("GET", "/metrics", 200, metrics),
         ("GET", "/config", 200, json),
         ("GET", "/flags", 200, json),
+        ("GET", "/log", 200, json),
         ("HEAD", "/live", 200, text),
         ("HEAD", "/flags", 200, json),
         ("GET", "/live?verbose=1", 200, text),
@@ -45,6 +46,8 @@ async fn every_call_and_what_is_none() {
         ("POST", "/flags", 405, json),
         ("PUT", "/flags", 405, json),
         ("DELETE", "/config", 405, json),
+        ("POST", "/log", 405, json),
+        ("GET", "/log/", 404, json),
         ("PATCH", "/flags/kill", 405, json),
         ("POST", "/flags/kill", 405, json),
         ("OPTIONS", "/flags", 405, json),
@@ -230,8 +233,10 @@ async fn the_data_ports_pass_admin_calls_on_and_answer_none() {
         ("GET", "/metrics"),
         ("GET", "/config"),
         ("GET", "/flags"),
+        ("GET", "/log"),
         ("PUT", "/flags/kill"),
         ("DELETE", "/flags/kill"),
+        ("PUT", "/log"),
     ];
     let mut passed = 0;
     for address in [modegate.frontend(), modegate.bridge()] {

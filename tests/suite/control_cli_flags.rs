@@ -6,7 +6,7 @@ use crate::control_process::{CANARY, FAST, STRIPPED, command, generation, messag
 use crate::harness::{Exited, Modegate, Origin, TempDir, settings};
 
 /// The arguments that say which sidecar, and as whom.
-fn target(modegate: &Modegate) -> Vec<String> {
+pub fn target(modegate: &Modegate) -> Vec<String> {
     let admin = match modegate.admin().to_string() {
         unix if unix.starts_with("unix:") => unix,
         tcp => format!("http://{tcp}"),

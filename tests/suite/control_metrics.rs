@@ -7,19 +7,19 @@ use crate::control_process::{CANARY, FAST, ROUTE};
 use crate::harness::{Answer, Client, Modegate, Origin, Request, settings};
 
 /// A series: its sample's name and its labels.
-type Series = (String, BTreeMap<String, String>);
+pub type Series = (String, BTreeMap<String, String>);
 
 /// A family: its type, and its samples in order.
 #[derive(Debug, Default)]
-struct Family {
-    kind: String,
-    help: Option<String>,
-    samples: Vec<(Series, f64)>,
+pub struct Family {
+    pub kind: String,
+    pub help: Option<String>,
+    pub samples: Vec<(Series, f64)>,
 }
 
 /// Reads a text by the OpenMetrics 1.0 grammar, as far as it is used without timestamps, units and
 /// exemplars; anything else is a fault.
-fn read(text: &str) -> BTreeMap<String, Family> {
+pub fn read(text: &str) -> BTreeMap<String, Family> {
     let body = text.strip_suffix("# EOF\n").expect("the end is `# EOF`, once");
     let mut families: BTreeMap<String, Family> = BTreeMap::new();
     let mut current = String::new();

@@ -15,6 +15,7 @@ mod modegate;
 mod node_origin;
 mod origin;
 mod prometheus;
+pub mod protobuf;
 mod raw_origin;
 mod settings;
 mod stream;

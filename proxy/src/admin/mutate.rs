@@ -1,4 +1,4 @@
-//! The calls that change a flag.
+//! The calls that change a flag, and what is common to every call that changes something.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use modegate_config::flags::Flag;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json as object;
 
 use super::answer::{Answer, json, refuse};
@@ -15,7 +16,32 @@ use crate::flags::{Refusal, Snapshot, Store};
 /// The largest body of a call, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
 
-/// The body of a call.
+/// Reads a call's body; the shape is what a refusal says that it must be.
+pub async fn read<Call: DeserializeOwned>(body: Incoming, shape: &str) -> Result<Call, Answer> {
+    let bad = |what: &str| refuse(StatusCode::BAD_REQUEST, what);
+    let body = Limited::new(body, BODY_LIMIT).collect().await;
+    let body = body.map_err(|_| bad("the body could not be read, or is over 16 KiB"))?;
+    serde_json::from_slice(&body.to_bytes())
+        .map_err(|error| bad(&format!("the body must be {shape}: {error}")))
+}
+
+/// How long a change lasts; without an expiry, as long as it may.
+pub fn lasts(expires: Option<&str>, limit: Duration) -> Result<Duration, Refusal> {
+    let Some(text) = expires else { return Ok(limit) };
+    modegate_config::parse_duration(text).ok_or(Refusal::Expiry(limit))
+}
+
+/// Why a change was refused.
+pub fn refused(refusal: &Refusal) -> Answer {
+    let status = match refusal {
+        Refusal::Unexplained | Refusal::Expiry(_) => StatusCode::BAD_REQUEST,
+        Refusal::Broken(_) => StatusCode::CONFLICT,
+        Refusal::NotOverridden(_) => StatusCode::NOT_FOUND,
+    };
+    refuse(status, &refusal.to_string())
+}
+
+/// The body of a call that changes a flag.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
@@ -28,27 +54,17 @@ pub struct Call {
 impl Call {
     /// Reads a call's body.
     pub async fn read(body: Incoming) -> Result<Call, Answer> {
-        let bad = |what: &str| refuse(StatusCode::BAD_REQUEST, what);
-        let body = Limited::new(body, BODY_LIMIT).collect().await;
-        let body = body.map_err(|_| bad("the body could not be read, or is over 16 KiB"))?;
-        serde_json::from_slice(&body.to_bytes()).map_err(|error| {
-            bad(&format!(
-                "the body must be {{\"value\",\"actor\",\"reason\",\"expires\"?}}: {error}"
-            ))
-        })
+        read(body, r#"{"value","actor","reason","expires"?}"#).await
     }
 
-    /// Sets a flag; without an expiry, for as long as an override may last.
+    /// Sets a flag.
     pub fn set(&self, store: &Store, flag: Flag, limit: Duration) -> Answer {
         let Some(value) = self.value else {
             return refuse(StatusCode::BAD_REQUEST, "value must be true or false");
         };
-        let lasts = match &self.expires {
-            None => limit,
-            Some(text) => match modegate_config::parse_duration(text) {
-                Some(lasts) => lasts,
-                None => return refused(&Refusal::Expiry(limit)),
-            },
+        let lasts = match lasts(self.expires.as_deref(), limit) {
+            Ok(lasts) => lasts,
+            Err(refusal) => return refused(&refusal),
         };
         match store.set(flag, value, (&self.actor, &self.reason), lasts, limit) {
             Err(refusal) => refused(&refusal),
@@ -83,13 +99,4 @@ fn done(flag: Flag, snapshot: &Snapshot) -> Answer {
         StatusCode::OK,
         &object!({ "flag": flag.name(), "value": value, "generation": generation }),
     )
-}
-
-fn refused(refusal: &Refusal) -> Answer {
-    let status = match refusal {
-        Refusal::Unexplained | Refusal::Expiry(_) => StatusCode::BAD_REQUEST,
-        Refusal::Broken(_) => StatusCode::CONFLICT,
-        Refusal::NotOverridden(_) => StatusCode::NOT_FOUND,
-    };
-    refuse(status, &refusal.to_string())
 }

@@ -1,10 +1,11 @@
-//! The documents of `/flags` and `/config`.
+//! The documents of `/flags`, `/config` and `/log`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use crate::flags::{ConfigView, FlagView, Snapshot};
+use crate::logging::LevelsView;
 
 /// Every flag, its value, the layer that decided and what each layer says.
 pub fn flags(snapshot: &Snapshot, views: &[FlagView]) -> Value {
@@ -43,6 +44,28 @@ pub fn config(view: &ConfigView) -> Value {
         "error": view.error,
         "restart_needed": view.restart,
         "settings": modegate_config::effective(&view.text),
+    })
+}
+
+/// What is logged, what the file says of it, and who set it otherwise.
+pub fn log(view: &LevelsView) -> Value {
+    let override_ = view.override_.as_ref().map(|set| {
+        let mut said = json!({
+            "level": set.level,
+            "actor": set.actor,
+            "reason": set.reason,
+            "expires": seconds(set.expires),
+        });
+        if let Some(access) = set.access {
+            said["access"] = json!(access);
+        }
+        said
+    });
+    json!({
+        "level": view.now.level,
+        "access": view.now.access,
+        "file": { "level": view.file.level, "access": view.file.access },
+        "override": override_,
     })
 }
 

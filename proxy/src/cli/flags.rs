@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::call::AdminArgs;
+use super::why::Why;
 
 #[derive(Debug, Args)]
 pub(super) struct FlagsArgs {
@@ -45,23 +46,6 @@ enum FlagsCommand {
         #[command(flatten)]
         why: Why,
     },
-}
-
-#[derive(Debug, Args)]
-struct Why {
-    /// Who changes it; without it, the user that runs the command.
-    #[arg(long)]
-    actor: Option<String>,
-    /// Why.
-    #[arg(long)]
-    reason: String,
-}
-
-impl Why {
-    fn actor(&self) -> String {
-        let user = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
-        self.actor.clone().or_else(user).unwrap_or_default()
-    }
 }
 
 impl FlagsArgs {
@@ -113,7 +97,7 @@ fn print_list(answer: &Value) {
     }
 }
 
-fn on_off(value: &Value) -> &'static str {
+pub(super) fn on_off(value: &Value) -> &'static str {
     match value.as_bool() {
         Some(true) => "on",
         _ => "off",
@@ -127,7 +111,7 @@ fn parse_flag(name: &str) -> Result<Flag, String> {
     })
 }
 
-fn parse_value(word: &str) -> Result<bool, String> {
+pub(super) fn parse_value(word: &str) -> Result<bool, String> {
     match word {
         "on" | "true" => Ok(true),
         "off" | "false" => Ok(false),

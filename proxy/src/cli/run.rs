@@ -28,7 +28,7 @@ impl RunArgs {
         let start = Start {
             file: (loaded.path, loaded.text, loaded.config),
             environment: loaded.environment,
-            log: writer.dropped(),
+            log: writer.logging(),
             hand_over: match (self.upgrade_socket, self.upgrade) {
                 (None, _) => HandOver::Off,
                 (Some(socket), false) => HandOver::To(socket),

@@ -29,8 +29,8 @@ pub enum Refusal {
     Expiry(Duration),
     /// The flags would break a rule among themselves.
     Broken(Broken),
-    /// There is no override of this flag.
-    NotOverridden(Flag),
+    /// There is no override of this: a flag, or the log level.
+    NotOverridden(&'static str),
 }
 
 impl std::fmt::Display for Refusal {
@@ -46,15 +46,33 @@ impl std::fmt::Display for Refusal {
                 write!(f, "expires must be a duration of 1ms to {}s", limit.as_secs())
             }
             Refusal::Broken(broken) => write!(f, "{broken}"),
-            Refusal::NotOverridden(flag) => write!(f, "{} has no override", flag.name()),
+            Refusal::NotOverridden(what) => write!(f, "{what} has no override"),
         }
     }
 }
 
 impl std::error::Error for Refusal {}
 
+/// Whether somebody stands for a change, and how long it lasts is within the limit: what every
+/// change by hand needs.
+///
+/// # Errors
+/// [`Refusal::Unexplained`] and [`Refusal::Expiry`].
+pub fn vouched(
+    (actor, reason): (&str, &str),
+    lasts: Option<(Duration, Duration)>,
+) -> Result<(), Refusal> {
+    if !explained(actor) || !explained(reason) {
+        return Err(Refusal::Unexplained);
+    }
+    match lasts {
+        Some((lasts, limit)) if lasts.is_zero() || lasts > limit => Err(Refusal::Expiry(limit)),
+        _ => Ok(()),
+    }
+}
+
 /// Whether an actor or a reason says something, within bounds, in one plain line.
-pub(super) fn explained(text: &str) -> bool {
+fn explained(text: &str) -> bool {
     let plain = !text.trim().is_empty() && !text.chars().any(char::is_control);
     plain && text.chars().count() <= TEXT_LIMIT
 }
@@ -160,7 +178,7 @@ mod tests {
                 Refusal::Expiry(Duration::from_secs(14_400)),
                 "expires must be a duration of 1ms to 14400s",
             ),
-            (Refusal::NotOverridden(Flag::CloudEnforced), "cloud_enforced has no override"),
+            (Refusal::NotOverridden("cloud_enforced"), "cloud_enforced has no override"),
         ];
         for (refusal, text) in cases {
             assert_eq!(refusal.to_string(), text);

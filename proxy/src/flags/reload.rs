@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::snapshot::Settings;
 use super::store::Store;
+use crate::logging::Logging;
 
 /// How often the file is looked at without an event.
 const POLL: Duration = Duration::from_secs(2);
@@ -26,6 +27,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 pub struct Reload {
     path: PathBuf,
     running: Config,
+    log: Logging,
     state: Mutex<State>,
 }
 
@@ -70,8 +72,8 @@ pub struct ConfigView {
 }
 
 impl Reload {
-    /// The file that the process was started with, and what it held.
-    pub fn new(path: PathBuf, text: String, running: Config) -> Reload {
+    /// The file that the process was started with, what it held, and the log that follows it.
+    pub fn new(path: PathBuf, text: String, running: Config, log: Logging) -> Reload {
         let state = State {
             looked: Seen::Text(hash(&text)),
             judged: Seen::Text(hash(&text)),
@@ -82,7 +84,7 @@ impl Reload {
             error: None,
             restart: Vec::new(),
         };
-        Reload { path, running, state: Mutex::new(state) }
+        Reload { path, running, log, state: Mutex::new(state) }
     }
 
     /// The state as it is now.
@@ -139,6 +141,7 @@ impl Reload {
         let snapshot = store
             .reload(Settings::new(&taken), config.flags)
             .map_err(|broken| broken.to_string())?;
+        self.log.levels().configure(config.log);
         tracing::info!(generation = snapshot.generation, ?restart, "configuration reloaded");
         let mut state = self.lock();
         state.loaded = SystemTime::now();
@@ -206,7 +209,6 @@ fn restart_needed(running: &Config, next: &Config) -> Vec<&'static str> {
         ("admin", running.admin != next.admin),
         ("server", running.server != next.server),
         ("upstream", running.upstream != next.upstream),
-        ("log", running.log != next.log),
         ("contract.modes", running.contract.modes != next.contract.modes),
         ("parity.records", running.parity.records != next.parity.records),
         ("parity.memory", running.parity.memory != next.parity.memory),

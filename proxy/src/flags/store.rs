@@ -8,7 +8,7 @@ use modegate_config::flags::{Broken, Flag, FlagLayer, check, fold};
 use modegate_filters::decide::Flags;
 use tokio::sync::Notify;
 
-use super::overrides::{Override, Overrides, Refusal, explained};
+use super::overrides::{Override, Overrides, Refusal, vouched};
 use super::snapshot::{Settings, Snapshot};
 
 /// The flags and settings of the process.
@@ -105,12 +105,7 @@ impl Store {
         lasts: Duration,
         limit: Duration,
     ) -> Result<Arc<Snapshot>, Refusal> {
-        if !explained(actor) || !explained(reason) {
-            return Err(Refusal::Unexplained);
-        }
-        if lasts.is_zero() || lasts > limit {
-            return Err(Refusal::Expiry(limit));
-        }
+        vouched((actor, reason), Some((lasts, limit)))?;
         let expires = SystemTime::now() + lasts;
         let (actor, reason) = (actor.to_owned(), reason.to_owned());
         let set = Override { value, actor, reason, expires };
@@ -128,11 +123,9 @@ impl Store {
         flag: Flag,
         (actor, reason): (&str, &str),
     ) -> Result<Arc<Snapshot>, Refusal> {
-        if !explained(actor) || !explained(reason) {
-            return Err(Refusal::Unexplained);
-        }
+        vouched((actor, reason), None)?;
         if self.lock().overrides.get(flag).is_none() {
-            return Err(Refusal::NotOverridden(flag));
+            return Err(Refusal::NotOverridden(flag.name()));
         }
         self.change(|layers| layers.overrides.set(flag, None))
     }

@@ -1,4 +1,4 @@
-//! Writes everything that is counted as OpenMetrics text.
+//! Writes everything that is counted, as OpenMetrics text or as Prometheus' protobuf.
 
 use std::fmt::Error;
 use std::sync::Arc;
@@ -10,14 +10,17 @@ use modegate_filters::dialect::Dialect;
 use modegate_filters::rejection::Rejection;
 use modegate_filters::route::Leg;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, MetricEncoder, prometheus_protobuf, text,
+};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+use super::histogram::Reading;
 use super::names::{self, Name};
-use super::{ACTIONS, Gauge, Histogram, Labels, Metrics, Outcome};
+use super::{ACTIONS, Format, Gauge, Histogram, Labels, Metrics, Outcome};
 use crate::flags::{Reload, Store};
-use crate::logging::Dropped;
+use crate::logging::Logging;
 use crate::parity::Parity;
 
 /// The labels of the exemplars that we do not have.
@@ -34,22 +37,27 @@ pub struct Sources {
     pub config: Arc<Reload>,
     /// What the legs know of one another.
     pub parity: Arc<Parity>,
-    /// The log's writer.
-    pub log: Dropped,
+    /// The log.
+    pub log: Logging,
     /// What the process may have open at most, whatever the configuration says.
     pub most_connections: usize,
 }
 
-/// The OpenMetrics text of this moment.
+/// The metrics of this moment, in the form.
 ///
 /// # Errors
 /// Only where formatting fails, which it does not for the labels in use.
-pub fn encode(sources: &Sources) -> Result<String, Error> {
+pub fn encode(sources: &Sources, format: Format) -> Result<Vec<u8>, Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(sources.clone()));
-    let mut text = String::with_capacity(64 * 1024);
-    prometheus_client::encoding::text::encode(&mut text, &registry)?;
-    Ok(text)
+    match format {
+        Format::Text => {
+            let mut text = String::with_capacity(64 * 1024);
+            text::encode(&mut text, &registry)?;
+            Ok(text.into_bytes())
+        }
+        Format::Protobuf => prometheus_protobuf::encode_to_vec(&registry).map_err(|_| Error),
+    }
 }
 
 impl Collector for Sources {
@@ -145,10 +153,7 @@ impl Metrics {
                         ("mode", mode_name),
                         ("cohort", cohort.map_or("none", Cohort::word)),
                     ];
-                    let (sum, count, buckets) = histogram.read();
-                    family
-                        .encode_family(&set)?
-                        .encode_histogram::<NoLabels>(sum, count, &buckets, None)?;
+                    encode_histogram(&mut family, &set, histogram)?;
                 }
             }
         }
@@ -158,8 +163,7 @@ impl Metrics {
     fn encode_paths(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let mut family = family(encoder, names::PATH, MetricType::Histogram)?;
         for (set, histogram) in self.answers.paths() {
-            let (sum, count, buckets) = histogram.read();
-            family.encode_family(&set)?.encode_histogram::<NoLabels>(sum, count, &buckets, None)?;
+            encode_histogram(&mut family, &set, histogram)?;
         }
         Ok(())
     }
@@ -235,7 +239,7 @@ impl Sources {
                 .encode_counter::<NoLabels, _, f64>(&count, None)?;
         }
         gauge(encoder, names::CONFIG_ERROR, u64::from(config.error.is_some()))?;
-        counter(encoder, names::LOG_DROPPED, self.log.lines())?;
+        counter(encoder, names::LOG_DROPPED, self.log.dropped())?;
         let mut build = family(encoder, names::BUILD, MetricType::Gauge)?;
         build.encode_family(&[("version", env!("CARGO_PKG_VERSION"))])?.encode_gauge(&1_i64)
     }
@@ -247,6 +251,22 @@ pub(super) fn family<'e>(
     kind: MetricType,
 ) -> Result<MetricEncoder<'e>, Error> {
     encoder.encode_descriptor(name, help, None, kind)
+}
+
+/// Both forms of a histogram; the text takes the classic one.
+fn encode_histogram(
+    family: &mut MetricEncoder<'_>,
+    set: &impl EncodeLabelSet,
+    histogram: &Histogram,
+) -> Result<(), Error> {
+    let Reading { sum, count, buckets, native } = histogram.read();
+    family.encode_family(set)?.encode_histogram_with_native::<NoLabels>(
+        sum,
+        count,
+        &buckets,
+        None,
+        native.encoded(),
+    )
 }
 
 fn counter(encoder: &mut DescriptorEncoder<'_>, name: Name, value: u64) -> Result<(), Error> {

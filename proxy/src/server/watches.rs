@@ -11,6 +11,7 @@ use tokio::time::interval;
 
 use crate::data_plane::{ServerTls, Why};
 use crate::flags::{Reload, Store, watch as watch_config};
+use crate::logging::Logging;
 use crate::parity::Parity;
 
 /// How often certificates are looked at: a secret's mount gives no events.
@@ -19,14 +20,15 @@ const CERTIFICATES: Duration = Duration::from_secs(2);
 /// How often records are looked through.
 const SWEEP: Duration = Duration::from_millis(500);
 
-/// Ends overrides as they expire.
-pub struct ExpireOverrides(pub Arc<Store>);
+/// Ends overrides as they expire, of flags and of the log's level.
+pub struct Expiries(pub Arc<Store>, pub Logging);
 
 #[async_trait]
-impl BackgroundService for ExpireOverrides {
+impl BackgroundService for Expiries {
     async fn start(&self, mut shutdown: ShutdownWatch) {
         tokio::select! {
             () = self.0.expire_overrides() => {}
+            () = self.1.levels().expire_override() => {}
             _ = shutdown.wait_for(|stopping| *stopping) => {}
         }
     }

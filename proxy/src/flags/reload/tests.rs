@@ -30,7 +30,7 @@ impl Watched {
         let config = Config::parse(&text).unwrap();
         let store =
             Store::new(Settings::new(&config), config.flags.clone(), FlagLayer::default()).unwrap();
-        let reload = Reload::new(file.clone(), text, config);
+        let reload = Reload::new(file.clone(), text, config, crate::logging::silent());
         Watched { directory, file, reload, store }
     }
 
@@ -166,11 +166,12 @@ fn a_signal_says_that_the_file_is_gone_until_it_is_back() {
 #[test]
 fn what_waits_for_a_restart_is_listed_and_the_rest_holds() {
     let modes = "[contract]\nmodes = [\"default\", \"fast\", \"slow\"]";
-    let cases: [(&str, &[&str]); 6] = [
+    let cases: [(&str, &[&str]); 7] = [
         ("[canary]\npercent = 5", &[]),
+        ("[log]\nlevel = \"warn\"\naccess = false", &[]),
         ("[server]\nthreads = 3", &["server"]),
         ("[admin]\noverride_limit = \"1h\"", &["admin"]),
-        ("[upstream]\nhealth_interval = \"9s\"\n[log]\naccess = false", &["upstream", "log"]),
+        ("[upstream]\nhealth_interval = \"9s\"", &["upstream"]),
         (
             "[[listener]]\nleg=\"bridge\"\nbind=\"127.0.0.1:0\"\nupstream=\"http://h\"",
             &["listener"],

@@ -151,7 +151,7 @@ fn a_refused_change_changes_nothing() {
         assert_eq!(store.clear(Flag::Kill, why).unwrap_err(), Refusal::Unexplained);
     }
     let gone = store.clear(Flag::Kill, WHY).unwrap_err();
-    assert_eq!(gone, Refusal::NotOverridden(Flag::Kill));
+    assert_eq!(gone, Refusal::NotOverridden("kill"));
     // Runtime rests on the override that would go.
     let resting = self::store(&[], &[]);
     set(&resting, Flag::Contract, true).unwrap();
