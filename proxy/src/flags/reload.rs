@@ -207,6 +207,7 @@ fn restart_needed(running: &Config, next: &Config) -> Vec<&'static str> {
         ("server", running.server != next.server),
         ("upstream", running.upstream != next.upstream),
         ("log", running.log != next.log),
+        ("traces", running.traces != next.traces),
         ("contract.modes", running.contract.modes != next.contract.modes),
     ];
     differs.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
