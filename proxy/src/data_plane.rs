@@ -59,6 +59,7 @@ use modegate_filters::route::Leg;
 use crate::digest::DigestKey;
 use crate::flags::Store;
 use crate::metrics::Metrics;
+use crate::traces::Traces;
 
 pub use admission::Admission;
 pub use client_tls::{BadRoots, ClientTls};
@@ -81,6 +82,8 @@ pub struct Plane {
     pub metrics: Arc<Metrics>,
     /// The key of logged digests.
     pub digests: Arc<DigestKey>,
+    /// Where spans go.
+    pub traces: Traces,
     /// Where requests go.
     pub upstreams: Upstreams,
     /// What the listener proves itself with; `None` where it speaks in clear.

@@ -13,3 +13,4 @@ pub mod flags;
 pub mod logging;
 pub mod metrics;
 pub mod server;
+pub mod traces;

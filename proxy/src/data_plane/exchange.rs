@@ -38,6 +38,8 @@ pub struct Exchange {
     pub level: u64,
     /// Its trace.
     pub trace: Trace,
+    /// The id of its span here, as the upstream is told it; never 0.
+    pub span: u64,
     /// Its route, where it is one that is inspected.
     pub route: Option<Route>,
     /// What the contract said, where it was asked.
@@ -63,7 +65,8 @@ impl Exchange {
         let judged = head::judge(head.version, &head.method, &head.uri, &head.headers, fields);
         let identity = Identity::take(&mut head.headers);
         let request_id = identity.request_id.unwrap_or_else(new_request_id);
-        let trace = identity.trace.unwrap_or_else(|| Trace::new(fastrand::u128(..)));
+        let trace = plane.traces.enter(identity.trace);
+        let span = fastrand::u64(1..);
         head.uri = origin_form(head.uri);
         let carries = match body.is_end_stream() {
             true => Carries::Nothing,
@@ -71,7 +74,7 @@ impl Exchange {
         };
         let route = route(plane.leg, &head.method, carries, head.uri.path());
         let (mut record, level) =
-            Record::begin(plane, &snapshot, &head.method, &request_id, trace, serving);
+            Record::begin(plane, &snapshot, &head.method, &request_id, (trace, span), serving);
         if let Some(route) = &route {
             record.routed(route);
         }
@@ -84,6 +87,7 @@ impl Exchange {
             record,
             level,
             trace,
+            span,
             route,
             verdict: None,
         }

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use modegate_filters::bucket::{Cohort, Why};
-use modegate_filters::contract::{Mode, Requested};
+use modegate_filters::contract::{Mode, Profile, Requested};
 use modegate_filters::decide::{Action, Because};
 use modegate_filters::dialect::Dialect;
 use modegate_filters::inspect::Verdict;
@@ -21,6 +21,7 @@ use super::read::Read;
 use super::serving::{Busy, Serving};
 use crate::flags::Snapshot;
 use crate::metrics::{Gauge, Held, Labels, Outcome, count};
+use crate::traces::{Decision, Span};
 
 /// How much of a method is logged: more is none.
 const METHOD: usize = 32;
@@ -34,6 +35,7 @@ pub struct Record {
     method: Method,
     request_id: HeaderValue,
     trace: Trace,
+    span: u64,
     route: Option<(&'static str, Dialect)>,
     inspected: Option<Inspected>,
     rejection: Option<Rejection>,
@@ -53,6 +55,7 @@ struct Inspected {
     because: Option<Because>,
     requested: Requested,
     effective: Mode,
+    profile: Option<Arc<Profile>>,
     /// Of a request whose body was read.
     cohort: Option<Cohort>,
     why: Why,
@@ -67,7 +70,7 @@ impl Record {
         snapshot: &Arc<Snapshot>,
         method: &Method,
         request_id: &HeaderValue,
-        trace: Trace,
+        (trace, span): (Trace, u64),
         serving: Serving,
     ) -> (Box<Record>, u64) {
         let (inflight, level) = Held::raise(&plane.metrics, Gauge::Inflight(plane.leg), 1);
@@ -78,6 +81,7 @@ impl Record {
             method: method.clone(),
             request_id: request_id.clone(),
             trace,
+            span,
             route: None,
             inspected: None,
             rejection: None,
@@ -112,6 +116,7 @@ impl Record {
             because: verdict.because,
             requested: verdict.requested,
             effective: verdict.effective,
+            profile: verdict.profile.clone(),
             cohort: verdict.because.map(|_| verdict.assignment.cohort),
             why: verdict.assignment.why,
             room: verdict.room.as_deref().map(|room| digests.digest(room)),
@@ -259,6 +264,36 @@ impl Record {
     }
 }
 
+impl Record {
+    fn span(&self, lasted: Duration) -> Span {
+        Span {
+            trace: self.trace,
+            id: self.span,
+            ended: SystemTime::now(),
+            lasted,
+            leg: self.plane.leg,
+            method: self.method.clone(),
+            route: self.route.map(|(name, _)| name),
+            request_id: self.request_id.clone(),
+            status: self.status,
+            outcome: self.outcome,
+            rejection: self.rejection,
+            snapshot: self.snapshot.clone(),
+            decision: self.inspected.as_ref().map(|inspected| Decision {
+                action: inspected.action,
+                requested: inspected.requested,
+                effective: inspected.effective,
+                profile: inspected.profile.clone(),
+                cohort: inspected.cohort,
+                why: inspected.why,
+                room: inspected.room,
+            }),
+            // The legs are not joined yet.
+            verdict: None,
+        }
+    }
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         let lasted = self.started.elapsed();
@@ -268,6 +303,9 @@ impl Drop for Record {
         }
         self.count(lasted);
         self.write_line(lasted);
+        if self.trace.sampled {
+            self.plane.traces.record(|| self.span(lasted));
+        }
     }
 }
 
