@@ -80,6 +80,8 @@ mod streaming;
 mod targets;
 mod tls;
 mod tls_reload;
+mod traces;
+mod traces_away;
 mod transports;
 mod upgrade;
 mod upstreams;
