@@ -9,7 +9,7 @@ use modegate_filters::bucket::{Canary, KEY_LIMIT, KeySource, Share};
 use toml::de::DeValue;
 
 use crate::read::Section;
-use crate::rule::{Rule, integer, shown, word};
+use crate::rule::{Rule, integer, plain, shown, word};
 use crate::value::{DAY, GIB, MIB, MILLISECOND, duration, size};
 
 /// Names the first rollout; the next one takes another salt and so draws other members.
@@ -55,7 +55,7 @@ pub enum OnMismatch {
 /// Reads `[canary]`.
 pub(crate) fn read(root: &mut Section<'_, '_>) -> Canary {
     root.section("canary", |section| Canary {
-        salt: section.take("salt", DEFAULT_SALT.to_owned(), salt()),
+        salt: section.take("salt", DEFAULT_SALT.to_owned(), plain(SALT_LIMIT)),
         share: section.take("percent", Share::NONE, percent()),
         keys: keys(section),
         allow: section.list("allow", key()).map(BTreeSet::from_iter).unwrap_or_default(),
@@ -74,14 +74,6 @@ pub(crate) fn read_parity(root: &mut Section<'_, '_>) -> Parity {
         ),
         records: section.take("records", DEFAULT_RECORDS, integer(1024..=4_194_304)),
         memory: section.take("memory", DEFAULT_MEMORY, size(MIB..=GIB)),
-    })
-}
-
-fn salt() -> Rule<String> {
-    let allowed = format!("a string of 1 to {SALT_LIMIT} bytes without control characters");
-    Rule::text(allowed, |text| {
-        let plain = !text.chars().any(char::is_control);
-        (plain && (1..=SALT_LIMIT).contains(&text.len())).then(|| text.to_owned())
     })
 }
 

@@ -19,6 +19,7 @@ mod rule;
 mod server;
 mod timeouts;
 mod tls;
+mod traces;
 mod upstream;
 mod value;
 
@@ -36,6 +37,7 @@ pub use report::{Invalid, Report};
 pub use server::{Log, Server, read_level};
 pub use timeouts::Timeouts;
 pub use tls::ListenerTls;
+pub use traces::{Endpoint, Protocol, Traces};
 pub use upstream::{Upstream, UpstreamSettings};
 pub use value::parse_duration;
 
@@ -65,6 +67,8 @@ pub struct Config {
     pub upstream: UpstreamSettings,
     /// `[log]`: what is logged.
     pub log: Log,
+    /// `[traces]`: which spans go to which collector.
+    pub traces: Traces,
     /// `[admin]`: the admin listener.
     pub admin: Admin,
     /// `[[listener]]`, in the file's order; at least one.
@@ -90,6 +94,7 @@ impl Config {
             let limits = limits::read(root, &contract);
             let upstream = upstream::read(root);
             let log = server::read_log(root);
+            let traces = traces::read(root);
             let admin = admin::read(root);
             let listeners = listener::read(root, &admin);
             Config {
@@ -102,6 +107,7 @@ impl Config {
                 limits,
                 upstream,
                 log,
+                traces,
                 admin,
                 listeners,
             }

@@ -92,6 +92,15 @@ pub(crate) fn word<T: Copy + 'static, const N: usize>(words: [(&'static str, T);
     })
 }
 
+/// A string of at most so many bytes that is fit to be shown.
+pub(crate) fn plain(limit: usize) -> Rule<String> {
+    let allowed = format!("a string of 1 to {limit} bytes without control characters");
+    Rule::text(allowed, move |text| {
+        let plain = !text.chars().any(char::is_control);
+        (plain && (1..=limit).contains(&text.len())).then(|| text.to_owned())
+    })
+}
+
 /// A file's path, `None` for the empty string.
 pub(crate) fn file() -> Rule<Option<PathBuf>> {
     Rule::text("a file's path, or \"\" for none", |text| {

@@ -62,7 +62,7 @@ fn the_example_is_the_defaults() {
 #[test]
 fn the_example_has_every_key() {
     let sections = known_keys("zzz = 1");
-    assert_eq!(sections.len(), 12, "{sections:?}");
+    assert_eq!(sections.len(), 13, "{sections:?}");
     for section in sections {
         let header = match section.as_str() {
             "profiles" => "[profiles.fast-v1]".to_owned(),
@@ -180,6 +180,25 @@ fn valid_files() {
     let files: BTreeSet<&str> =
         files.iter().filter_map(|path| path.file_name()?.to_str()).collect();
     assert_eq!(files, seen, "every valid fixture has its assertion");
+}
+
+#[test]
+fn valid_traces() {
+    let full = valid("everything_changed.toml");
+    assert_eq!(
+        full.traces,
+        Traces {
+            endpoint: Some(Endpoint { host: "::1".to_owned(), port: 4317 }),
+            protocol: Protocol::Grpc,
+            sample: 1.0,
+            queue: 16,
+            interval: Duration::from_millis(250),
+            timeout: Duration::from_secs(2),
+            service_name: "gate näxt".to_owned(),
+        }
+    );
+    let least = valid("least.toml");
+    assert_eq!((least.traces.endpoint, least.traces.sample), (None, 0.01));
 }
 
 #[test]

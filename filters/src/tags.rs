@@ -94,7 +94,9 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderVal
 pub struct Trace {
     /// The trace's id, 32 lower-case hexadecimal digits.
     pub id: [u8; 32],
-    /// Whether the caller recorded it.
+    /// The caller's span, never 0; `None` of a trace that begins here.
+    pub parent: Option<u64>,
+    /// Whether it is recorded: whether the caller recorded it, of one that is continued.
     pub sampled: bool,
 }
 
@@ -117,14 +119,15 @@ impl Trace {
         let sampled = flags
             .last()
             .is_some_and(|b| matches!(b, b'1' | b'3' | b'5' | b'7' | b'9' | b'b' | b'd' | b'f'));
-        (!zero(&id) && !zero(span)).then_some(Trace { id, sampled })
+        let parent = Some(number(span)).filter(|span| *span != 0)?;
+        (!zero(&id)).then_some(Trace { id, parent: Some(parent), sampled })
     }
 
     /// A new trace, from 128 random bits; a trace id is never zero.
     pub fn new(random: u128) -> Trace {
         let mut id = [b'0'; 32];
         write_hex(&mut id, random.max(1));
-        Trace { id, sampled: false }
+        Trace { id, parent: None, sampled: false }
     }
 
     /// The header for the next hop, with the id of this hop's span.
@@ -135,6 +138,12 @@ impl Trace {
         text[54] = if self.sampled { b'1' } else { b'0' };
         HeaderValue::from_bytes(&text).ok()
     }
+}
+
+/// The number that lower-case hexadecimal digits write, at most 16 of them.
+fn number(digits: &[u8]) -> u64 {
+    let value = |digit: u8| u64::from((digit & 0xf) + 9 * (digit >> 6));
+    digits.iter().fold(0, |number, digit| (number << 4) | value(*digit))
 }
 
 fn write_hex(field: &mut [u8], mut number: u128) {
@@ -236,7 +245,10 @@ mod tests {
             let trace = Trace::parse(value.as_bytes());
             assert_eq!(trace.is_some(), good, "{value}");
         }
-        let next = Trace::parse(valid.as_bytes()).unwrap().header(0xff).unwrap();
+        let trace = Trace::parse(valid.as_bytes()).unwrap();
+        assert_eq!((trace.parent, trace.sampled), (Some(0xb7ad_6b71_6920_3331), true));
+        assert_eq!(Trace::new(1).parent, None);
+        let next = trace.header(0xff).unwrap();
         assert_eq!(next, "00-0af7651916cd43dd8448eb211c80319c-00000000000000ff-01");
         assert!(Trace::parse(Trace::new(0).header(0).unwrap().as_bytes()).is_some());
     }

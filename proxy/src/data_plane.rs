@@ -64,6 +64,7 @@ use crate::digest::DigestKey;
 use crate::flags::Store;
 use crate::metrics::Metrics;
 use crate::parity::Parity;
+use crate::traces::Traces;
 
 pub use admission::Admission;
 pub use client_tls::{BadRoots, ClientTls};
@@ -88,6 +89,8 @@ pub struct Plane {
     pub parity: Arc<Parity>,
     /// The key of digests.
     pub digests: Arc<DigestKey>,
+    /// Where spans go.
+    pub traces: Traces,
     /// Where requests go.
     pub upstreams: Upstreams,
     /// What the listener proves itself with; `None` where it speaks in clear.

@@ -70,6 +70,32 @@ impl Outcome {
     }
 }
 
+/// What became of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpanResult {
+    /// The collector took it.
+    Exported,
+    /// The queue was full.
+    Dropped,
+    /// The collector did not take it, or did not say so in time.
+    Failed,
+}
+
+impl SpanResult {
+    /// Every result, in the order of the labels.
+    pub const ALL: [SpanResult; 3] =
+        [SpanResult::Exported, SpanResult::Dropped, SpanResult::Failed];
+
+    /// The word that metrics use.
+    pub fn word(self) -> &'static str {
+        match self {
+            SpanResult::Exported => "exported",
+            SpanResult::Dropped => "dropped",
+            SpanResult::Failed => "failed",
+        }
+    }
+}
+
 /// What a request is counted under.
 #[derive(Clone, Copy, Debug)]
 pub struct Labels {
@@ -114,6 +140,8 @@ pub struct Metrics {
     pub parity: ParityCounts,
     /// How answers get on.
     pub answers: AnswerCounts,
+    /// Spans, by result.
+    spans: [AtomicU64; 3],
 }
 
 const COHORTS: usize = Cohort::ALL.len() + 1;
@@ -146,6 +174,7 @@ impl Metrics {
             reuses: AtomicU64::new(0),
             parity: ParityCounts::new(),
             answers: AnswerCounts::new(modes.clone()),
+            spans: Default::default(),
             modes,
         })
     }
@@ -193,6 +222,16 @@ impl Metrics {
             Gauge::Connections(leg) => by_leg(&self.connections, leg),
             Gauge::Tunnels => &self.tunnels,
             Gauge::BodyMemory => &self.body_memory,
+        }
+    }
+
+    /// The counter of spans of which this became.
+    pub fn spans(&self, result: SpanResult) -> &AtomicU64 {
+        let [exported, dropped, failed] = &self.spans;
+        match result {
+            SpanResult::Exported => exported,
+            SpanResult::Dropped => dropped,
+            SpanResult::Failed => failed,
         }
     }
 

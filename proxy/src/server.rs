@@ -23,6 +23,7 @@ use crate::flags::{Reload, Settings, Store};
 use crate::logging::Logging;
 use crate::metrics::{Metrics, Sources};
 use crate::parity::Parity;
+use crate::traces::{Export, Traces};
 
 pub use listen::Bound;
 use listen::{Socket, bind};
@@ -66,6 +67,7 @@ pub struct App {
     drain: Drain,
     admin_drain: Drain,
     metrics: Arc<Metrics>,
+    traces: Traces,
     grace: Duration,
     stop: Stop,
     hands_over: bool,
@@ -84,6 +86,7 @@ impl App {
     pub fn new(start: Start) -> Result<App, StartError> {
         let (path, text, config) = start.file;
         let metrics = Metrics::new(config.contract.modes.clone());
+        let (traces, export) = Traces::new(&config.traces, &metrics);
         let store = Store::new(Settings::new(&config), config.flags.clone(), start.environment)?;
         let store = Arc::new(store);
         let reload = Arc::new(Reload::new(path, text, config.clone(), start.log.clone()));
@@ -121,6 +124,7 @@ impl App {
                 metrics: metrics.clone(),
                 parity: parity.clone(),
                 digests: digests.clone(),
+                traces: traces.clone(),
                 upstreams,
                 tls,
                 h2c: listener.h2c,
@@ -154,18 +158,15 @@ impl App {
         // It answers while the rest drains: its own drain is started by a hand-over, and the end.
         let admin_drain = Drain::new();
         server.add_service(Prebound::new("admin", admin, vec![socket], 1, &admin_drain));
-        server.add_service(background_service("overrides", Expiries(store.clone(), start.log)));
         server.add_service(background_service("parity", SweepParity(parity, store.clone())));
-        server.add_service(background_service("config", WatchConfig(reload, store)));
-        if !certificates.is_empty() {
-            server.add_service(background_service("certificates", WatchCertificates(certificates)));
-        }
+        add_background(&mut server, (store, reload, start.log), certificates, export);
 
         Ok(App {
             server,
             drain,
             admin_drain,
             metrics,
+            traces,
             grace: config.server.grace,
             stop: start.stop,
             hands_over: start.hand_over != HandOver::Off,
@@ -177,12 +178,30 @@ impl App {
     /// Serves until the process is told to stop, and until what is in flight then has ended or
     /// the grace period is over.
     pub fn run(self) {
-        let App { mut server, drain, admin_drain: admin, metrics, grace, stop, hands_over, .. } =
-            self;
+        let App { mut server, drain, admin_drain: admin, metrics, .. } = self;
+        let (traces, grace, stop, hands_over) =
+            (self.traces, self.grace, self.stop, self.hands_over);
         server.bootstrap();
         let shutdown_signal =
-            Box::new(DrainFirst { stop, drain, admin, metrics, grace, hands_over });
+            Box::new(DrainFirst { stop, drain, admin, metrics, traces, grace, hands_over });
         server.run(RunArgs { shutdown_signal });
+    }
+}
+
+/// What runs beside the listeners.
+fn add_background(
+    server: &mut Server,
+    (store, reload, log): (Arc<Store>, Arc<Reload>, Logging),
+    certificates: Vec<Arc<ServerTls>>,
+    export: Option<Export>,
+) {
+    server.add_service(background_service("overrides", Expiries(store.clone(), log)));
+    server.add_service(background_service("config", WatchConfig(reload, store)));
+    if !certificates.is_empty() {
+        server.add_service(background_service("certificates", WatchCertificates(certificates)));
+    }
+    if let Some(export) = export {
+        server.add_service(background_service("traces", export));
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::control_process::{CANARY, DOWNGRADED, FAST, ROUTE, STRIPPED, handles};
 use crate::harness::{
-    Address, Answer, Client, End, Modegate, Origin, Piece, Request, Start, Step, answer_framing,
-    eventually_within, script, settings,
+    Address, Answer, Client, Collector, End, Modegate, Origin, Otlp, Piece, Request, Start, Step,
+    answer_framing, eventually_within, script, settings,
 };
 
 const QUIT: u32 = 3;
@@ -51,9 +51,12 @@ async fn the_sockets_are_handed_over_and_nobody_is_refused() {
         _ => Answer::Echo,
     })
     .await;
+    let collector = Collector::start(Otlp::Http).await;
+    let traces =
+        format!("[traces]\nendpoint = \"{}\"\nsample = 0\ninterval = \"24h\"\n", collector.url());
     let config = settings(
         &origin,
-        &format!("{CANARY}[flags]\ncontract = false\n[server]\ngrace = \"1s\"\n"),
+        &format!("{CANARY}{traces}[flags]\ncontract = false\n[server]\ngrace = \"1s\"\n"),
     );
     let mut first = Modegate::start(&config).await;
     handles(&first, QUIT).await;
@@ -63,7 +66,9 @@ async fn the_sockets_are_handed_over_and_nobody_is_refused() {
         .collect();
 
     let mut streaming = Client::connect(first.frontend()).await;
-    streaming.write(Request::post("/api/chat/stream", FAST).bytes()).await;
+    let sampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let request = Request::post("/api/chat/stream", FAST).header("traceparent", sampled);
+    streaming.write(request.bytes()).await;
     steps.send(
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
     );
@@ -89,6 +94,7 @@ async fn the_sockets_are_handed_over_and_nobody_is_refused() {
     assert_eq!(streaming.data(&mut framing).await, "data: 1\n\n");
     assert!(matches!(streaming.piece(&mut framing).await, Piece::End(End::Clean, _)));
     assert_eq!(first.exited(HAND_OVER).await, Some(0));
+    assert_eq!(collector.spans().len(), 1, "its span was sent before it left");
 
     let before = answers[1].load(Relaxed);
     eventually_within(HAND_OVER, "more answers by the second", async || {

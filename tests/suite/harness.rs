@@ -4,6 +4,7 @@
 mod admin;
 mod authority;
 mod client;
+mod collector;
 mod fault_proxy;
 pub mod frame;
 mod gone;
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 
 pub use authority::{Authority, Pair, Tls, der};
 pub use client::{Client, Request, Response, answer_framing};
+pub use collector::{Collector, Exported, Otlp, attribute};
 pub use fault_proxy::{Fault, FaultProxy, Tally};
 pub use frame::Frame;
 pub use gone::Gone;

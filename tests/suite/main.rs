@@ -88,6 +88,8 @@ mod streams;
 mod targets;
 mod tls;
 mod tls_reload;
+mod traces;
+mod traces_away;
 mod transports;
 mod upgrade;
 mod upstreams;

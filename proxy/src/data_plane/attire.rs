@@ -51,7 +51,7 @@ impl Attire {
         headers.remove(HOST);
         Attire {
             request_id: exchange.record.request_id().clone(),
-            traceparent: exchange.trace.header(fastrand::u64(..)),
+            traceparent: exchange.trace.header(exchange.span),
             verdict,
             snapshot: exchange.snapshot.clone(),
             trailers,

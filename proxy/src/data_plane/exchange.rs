@@ -40,6 +40,8 @@ pub struct Exchange {
     pub trace: Trace,
     /// What of its identity the client sent.
     pub sent: Sent,
+    /// The id of its span here, as the upstream is told it; never 0.
+    pub span: u64,
     /// Its route, where it is one that is inspected.
     pub route: Option<Route>,
     /// What the contract said, where it was asked.
@@ -76,7 +78,8 @@ impl Exchange {
         let sent =
             Sent { request_id: identity.request_id.is_some(), trace: identity.trace.is_some() };
         let request_id = identity.request_id.unwrap_or_else(new_request_id);
-        let trace = identity.trace.unwrap_or_else(|| Trace::new(fastrand::u128(..)));
+        let trace = plane.traces.enter(identity.trace);
+        let span = fastrand::u64(1..);
         head.uri = origin_form(head.uri);
         let carries = match body.is_end_stream() {
             true => Carries::Nothing,
@@ -84,7 +87,7 @@ impl Exchange {
         };
         let route = route(plane.leg, &head.method, carries, head.uri.path());
         let (mut record, level) =
-            Record::begin(plane, &snapshot, &head.method, &request_id, trace, serving);
+            Record::begin(plane, &snapshot, &head.method, &request_id, (trace, span), serving);
         if let Some(route) = &route {
             record.routed(route);
         }
@@ -98,6 +101,7 @@ impl Exchange {
             level,
             trace,
             sent,
+            span,
             route,
             verdict: None,
         }

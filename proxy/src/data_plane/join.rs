@@ -14,6 +14,7 @@ use modegate_filters::mismatch::{Mismatch, Shape};
 use modegate_filters::parity::{self, Means};
 use modegate_filters::repair::PutBack;
 use modegate_filters::route::{Leg, Route};
+use modegate_filters::tags::Trace;
 use modegate_filters::text;
 
 use super::exchange::Exchange;
@@ -76,6 +77,9 @@ pub fn arrive(
     if said == parity::Verdict::RoomCrossed {
         count(counts.contamination(plane.leg, Source::Request));
     }
+    if let Some(left) = &left {
+        continue_trace(&mut exchange, left);
+    }
     let request_id = left.as_ref().map(|left| left.request_id.clone());
     let mut joined = Joined { verdict: said, means, request_id, repaired: None };
     let enforced = match left.filter(|_| said.is_mismatch()) {
@@ -98,6 +102,14 @@ pub fn arrive(
             count(counts.enforced(Enforced::Reject));
             Err(refuse(exchange, route, &verdict, named, (&left, said)))
         }
+    }
+}
+
+/// The server in between dropped the trace: it goes on all the same.
+fn continue_trace(exchange: &mut Exchange, left: &Left) {
+    if !exchange.sent.trace {
+        exchange.trace = Trace { parent: Some(left.span), ..left.trace };
+        exchange.record.continues(exchange.trace);
     }
 }
 
@@ -233,6 +245,7 @@ pub fn leave(exchange: &mut Exchange, verdict: &Verdict, named: Named, chunks: &
             .or_else(|| rewritten(exchange, verdict)),
         request_id: request_id(exchange).into(),
         trace: exchange.trace,
+        span: exchange.span,
         generation: exchange.snapshot.generation,
     };
     let kind = Kind { mode: left.mode, cohort: left.cohort, room: named.room.unwrap_or(0) };

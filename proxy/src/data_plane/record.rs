@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -27,6 +27,7 @@ use super::witness::Witness;
 use crate::flags::Snapshot;
 use crate::metrics::{Gauge, Held, Labels, Outcome, ParityCounts, Path, Source, count};
 use crate::parity::Place;
+use crate::traces::{Decision, Span};
 
 /// How much of a method is logged: more is none.
 const METHOD: usize = 32;
@@ -40,6 +41,7 @@ pub struct Record {
     method: Method,
     request_id: HeaderValue,
     trace: Trace,
+    span: u64,
     route: Option<(&'static str, Dialect)>,
     conversation: Option<u64>,
     inspected: Option<Inspected>,
@@ -79,7 +81,7 @@ impl Record {
         snapshot: &Arc<Snapshot>,
         method: &Method,
         request_id: &HeaderValue,
-        trace: Trace,
+        (trace, span): (Trace, u64),
         serving: Serving,
     ) -> (Box<Record>, u64) {
         let (inflight, level) = Held::raise(&plane.metrics, Gauge::Inflight(plane.leg), 1);
@@ -90,6 +92,7 @@ impl Record {
             method: method.clone(),
             request_id: request_id.clone(),
             trace,
+            span,
             route: None,
             conversation: None,
             inspected: None,
@@ -135,6 +138,11 @@ impl Record {
             profile: verdict.profile.clone(),
             named,
         });
+    }
+
+    /// It goes on in another trace than it seemed at first.
+    pub fn continues(&mut self, trace: Trace) {
+        self.trace = trace;
     }
 
     /// How it was joined to the leg before.
@@ -397,6 +405,35 @@ impl Record {
     }
 }
 
+impl Record {
+    fn span(&self, lasted: Duration) -> Span {
+        Span {
+            trace: self.trace,
+            id: self.span,
+            ended: SystemTime::now(),
+            lasted,
+            leg: self.plane.leg,
+            method: self.method.clone(),
+            route: self.route.map(|(name, _)| name),
+            request_id: self.request_id.clone(),
+            status: self.status,
+            outcome: self.outcome,
+            rejection: self.rejection,
+            snapshot: self.snapshot.clone(),
+            decision: self.inspected.as_ref().map(|inspected| Decision {
+                action: inspected.action,
+                requested: inspected.requested,
+                effective: inspected.effective,
+                profile: inspected.profile.clone(),
+                cohort: inspected.cohort,
+                why: inspected.why,
+                room: inspected.named.room,
+            }),
+            verdict: self.joined.as_ref().map(|joined| joined.verdict),
+        }
+    }
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         let lasted = self.started.elapsed();
@@ -408,6 +445,9 @@ impl Drop for Record {
         let stream = self.conclude();
         self.count(lasted, path);
         self.write_line(lasted, path, stream);
+        if self.trace.sampled {
+            self.plane.traces.record(|| self.span(lasted));
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use prometheus_client::registry::Registry;
 
 use super::histogram::Reading;
 use super::names::{self, Name};
-use super::{ACTIONS, Format, Gauge, Histogram, Labels, Metrics, Outcome};
+use super::{ACTIONS, Format, Gauge, Histogram, Labels, Metrics, Outcome, SpanResult};
 use crate::flags::{Reload, Store};
 use crate::logging::Logging;
 use crate::parity::Parity;
@@ -207,7 +207,14 @@ impl Metrics {
             let set = [("result", *result)];
             connects.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&load(count), None)?;
         }
-        counter(encoder, names::UPSTREAM_REUSES, load(&self.reuses))
+        counter(encoder, names::UPSTREAM_REUSES, load(&self.reuses))?;
+        let mut spans = family(encoder, names::TRACE_SPANS, MetricType::Counter)?;
+        for result in SpanResult::ALL {
+            let set = [("result", result.word())];
+            let count = load(self.spans(result));
+            spans.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&count, None)?;
+        }
+        Ok(())
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Left {
     pub request_id: Box<str>,
     /// Its trace.
     pub trace: Trace,
+    /// The id of that span.
+    pub span: u64,
     /// The flags snapshot that it saw.
     pub generation: u64,
 }

@@ -17,6 +17,7 @@ use tokio::time::{Instant, interval};
 
 use crate::data_plane::Drain;
 use crate::metrics::{Gauge, Metrics};
+use crate::traces::Traces;
 
 /// What tells a process to stop.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub struct DrainFirst {
     /// The admin listener's.
     pub admin: Drain,
     pub metrics: Arc<Metrics>,
+    pub traces: Traces,
     pub grace: Duration,
     /// Whether SIGQUIT hands the sockets over.
     pub hands_over: bool,
@@ -69,8 +71,12 @@ impl DrainFirst {
             ShutdownSignal::GracefulUpgrade if self.hands_over => ShutdownSignal::GracefulUpgrade,
             ShutdownSignal::GracefulTerminate | ShutdownSignal::GracefulUpgrade => {
                 self.drain.start();
+                let done = async {
+                    self.empty().await;
+                    self.traces.flush().await;
+                };
                 tokio::select! {
-                    () = self.empty() => {}
+                    () = done => {}
                     () = calls.interrupt() => tracing::warn!("interrupted: leaving at once"),
                 }
                 ShutdownSignal::FastShutdown

@@ -166,12 +166,13 @@ fn a_signal_says_that_the_file_is_gone_until_it_is_back() {
 #[test]
 fn what_waits_for_a_restart_is_listed_and_the_rest_holds() {
     let modes = "[contract]\nmodes = [\"default\", \"fast\", \"slow\"]";
-    let cases: [(&str, &[&str]); 7] = [
+    let cases: [(&str, &[&str]); 8] = [
         ("[canary]\npercent = 5", &[]),
         ("[log]\nlevel = \"warn\"\naccess = false", &[]),
         ("[server]\nthreads = 3", &["server"]),
         ("[admin]\noverride_limit = \"1h\"", &["admin"]),
         ("[upstream]\nhealth_interval = \"9s\"", &["upstream"]),
+        ("[traces]\nendpoint = \"http://collector:4318\"", &["traces"]),
         (
             "[[listener]]\nleg=\"bridge\"\nbind=\"127.0.0.1:0\"\nupstream=\"http://h\"",
             &["listener"],

@@ -16,6 +16,7 @@ fn left(name: &str) -> Arc<Left> {
         value: None,
         request_id: name.into(),
         trace: Trace::new(1),
+        span: 1,
         generation: 1,
     })
 }

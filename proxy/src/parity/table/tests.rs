@@ -12,6 +12,7 @@ fn left(name: &str) -> Left {
         value: None,
         request_id: name.into(),
         trace: Trace::new(1),
+        span: 1,
         generation: 1,
     }
 }
