@@ -202,7 +202,8 @@ fn huffman(bytes: &[u8]) -> String {
     for at in 0..bytes.len() * 8 {
         code = code << 1 | u32::from(bytes[at / 8] >> (7 - at % 8) & 1);
         length += 1;
-        assert!(length <= 15, "a character that is not printable");
+        // The longest, of the backslash.
+        assert!(length <= 19, "a character that is not printable");
         if let Some(character) = character(code, length) {
             text.push(character);
             (code, length) = (0, 0);
