@@ -108,8 +108,9 @@ async fn a_stop_is_not_held_longer_than_the_timeout() {
         let held = begun.elapsed();
         assert!(held >= Duration::from_millis(650), "{otlp:?}: only {held:?}");
         modegate.log_ended().await;
-        let said = |message: &str| modegate.logs().iter().any(|line| line.contains(message));
-        assert!(said("left with spans that were not exported") || said("no answer within"));
+        // By the export, or by the stop: whose time is over first.
+        let logs = modegate.logs();
+        assert!(logs.iter().any(|line| line.contains("not exported")), "{otlp:?}: {logs:#?}");
     }
 }
 

@@ -47,13 +47,15 @@ impl Collector {
             None => self.open().map_err(|error| error.to_string())?,
         };
         let batch = batch.iter().map(|span| attributes::data(span, &self.scope)).collect();
-        let sent = timeout(self.settings.timeout, exporter.export(batch)).await;
-        let Ok(sent) = sent else {
+        match timeout(self.settings.timeout, exporter.export(batch)).await {
+            Ok(Ok(())) => {
+                self.exporter = Some(exporter);
+                Ok(())
+            }
             // Its connection may lead nowhere: the next export opens another.
-            return Err(format!("no answer within {:?}", self.settings.timeout));
-        };
-        self.exporter = Some(exporter);
-        sent.map_err(|error| error.to_string())
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("no answer within {:?}", self.settings.timeout)),
+        }
     }
 
     fn open(&self) -> Result<SpanExporter, ExporterBuildError> {
