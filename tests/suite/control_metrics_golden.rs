@@ -10,8 +10,10 @@ use modegate_config::flags::Flag;
 use modegate_filters::bucket::Cohort;
 use modegate_filters::decide::Action;
 use modegate_filters::dialect::Dialect;
+use modegate_filters::parity::{Means, Verdict};
 use modegate_filters::rejection::Rejection;
 use modegate_filters::route::Leg;
+use modegate_filters::stream::{Ending, Style};
 
 use crate::control_metrics::{Family, Series, read};
 use crate::control_process::CANARY;
@@ -79,7 +81,7 @@ async fn the_metrics_are_those_that_are_written_down() {
 fn words(key: &str) -> Vec<&'static str> {
     let modes = ["default", "fast"];
     let none = ["none"];
-    let actions = [Action::Pass, Action::Strip, Action::Downgrade, Action::Reject];
+    let actions = [Action::Pass, Action::Strip, Action::Downgrade, Action::Repair, Action::Reject];
     match key {
         "leg" => Leg::ALL.map(Leg::word).into(),
         "dialect" => [&Dialect::ALL.map(Dialect::word)[..], &none].concat(),
@@ -90,7 +92,14 @@ fn words(key: &str) -> Vec<&'static str> {
         "reason" => Rejection::ALL.map(Rejection::reason).into(),
         "action" => actions.map(Action::word).into(),
         "name" => Flag::ALL.map(Flag::name).into(),
-        "result" => vec!["ok", "failed", "refused"],
+        "result" => vec!["ok", "failed", "refused", "exported", "dropped"],
+        "verdict" => Verdict::ALL.map(Verdict::word).into(),
+        "means" => Means::ALL.map(Means::word).into(),
+        "style" => Style::ALL.map(Style::word).into(),
+        "ending" => Ending::ALL.map(Ending::word).into(),
+        "path" => vec!["local", "cloud"],
+        "source" => vec!["request", "answer"],
+        "bound" => vec!["records", "bytes"],
         "version" => vec![env!("CARGO_PKG_VERSION")],
         _ => panic!("the label {key} has no enum here"),
     }

@@ -36,7 +36,7 @@ fn sorted(fields: &[(String, String)]) -> Vec<(String, String)> {
 fn line(modegate: &Modegate, at: usize) -> Value {
     let mut line = modegate.access_lines()[at].clone();
     let of = line.as_object_mut().expect("an object");
-    for own in ["timestamp", "request_id", "trace_id", "first_byte_us", "total_us"] {
+    for own in ["timestamp", "request_id", "trace_id", "joined", "first_byte_us", "total_us"] {
         of.remove(own);
     }
     line

@@ -37,6 +37,7 @@ pub async fn give_back(
             Reply::upstream(body, lease, Some(idle), record)
         });
     }
+    let length = answer.body().size_hint().exact();
     let (head, mut body) = answer.into_parts();
     let mut frames: VecDeque<Frame<_>> = VecDeque::new();
     let mut held = 0;
@@ -76,7 +77,7 @@ pub async fn give_back(
         }
         _ => {
             let answer = Response::from_parts(head, frames);
-            forward::give_back(answer, record, Reply::held)
+            forward::give_back(answer, record, |frames, record| Reply::held(frames, length, record))
         }
     }
 }

@@ -54,7 +54,7 @@ enum Source {
     /// Read and looked at already.
     Held {
         frames: VecDeque<Frame<Bytes>>,
-        left: u64,
+        left: SizeHint,
     },
     Breaking(Broken),
     Ended,
@@ -90,10 +90,10 @@ impl Reply {
         reply
     }
 
-    /// An answer that was read to its end before its head was sent on.
-    pub fn held(frames: VecDeque<Frame<Bytes>>, record: Box<Record>) -> Reply {
-        let lengths = frames.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64);
-        let left = lengths.sum();
+    /// An answer that was read to its end before its head was sent on; its length is said where
+    /// the upstream said it.
+    pub fn held(frames: VecDeque<Frame<Bytes>>, said: Option<u64>, record: Box<Record>) -> Reply {
+        let left = said.map_or_else(SizeHint::new, SizeHint::with_exact);
         let mut reply = Reply { source: Source::Held { frames, left }, record: Some(record) };
         reply.end_if_over();
         reply
@@ -189,8 +189,10 @@ impl Body for Reply {
             }
             Source::Held { frames, left } => {
                 let frame = frames.pop_front();
-                if let Some(data) = frame.as_ref().and_then(Frame::data_ref) {
-                    *left -= data.len() as u64;
+                if let (Some(data), Some(length)) =
+                    (frame.as_ref().and_then(Frame::data_ref), left.exact())
+                {
+                    *left = SizeHint::with_exact(length.saturating_sub(data.len() as u64));
                 }
                 this.sent(frame.as_ref().and_then(Frame::data_ref));
                 this.end_if_over();
@@ -247,7 +249,7 @@ impl Body for Reply {
             }
             Source::Upstream { before, body, .. } if before.is_empty() => body.size_hint(),
             Source::Upstream { .. } => SizeHint::new(),
-            Source::Held { left, .. } => SizeHint::with_exact(*left),
+            Source::Held { left, .. } => left.clone(),
             Source::Breaking(_) => SizeHint::new(),
         }
     }
