@@ -12,6 +12,7 @@ fn left(name: &str) -> Arc<Left> {
     Arc::new(Left {
         mode: Mode::DEFAULT,
         cohort: None,
+        rank: None,
         room: None,
         value: None,
         request_id: name.into(),

@@ -8,6 +8,7 @@ fn left(name: &str) -> Left {
     Left {
         mode: Mode::DEFAULT,
         cohort: None,
+        rank: None,
         room: Some("room".into()),
         value: None,
         request_id: name.into(),
