@@ -28,6 +28,16 @@ pub struct Place {
     number: Number,
 }
 
+/// What an id stands for.
+#[derive(Clone, Copy, Debug)]
+struct Indexed {
+    /// The last record with it.
+    place: Place,
+    /// It is not the only one: a client may give all its messages one id, and a trace has many calls
+    /// in it. The id tells none of them from the others then.
+    is_shared: bool,
+}
+
 /// What a table lost before its time.
 #[derive(Debug, Default)]
 pub struct Dropped {
@@ -41,7 +51,7 @@ pub struct Dropped {
 #[derive(Debug)]
 pub struct Table {
     shards: Box<[Mutex<Shard>]>,
-    ids: Box<[Mutex<HashMap<u64, Place, Hashed>>]>,
+    ids: Box<[Mutex<HashMap<u64, Indexed, Hashed>>]>,
     since: Instant,
     most: (usize, usize),
     records: AtomicUsize,
@@ -139,14 +149,15 @@ impl Table {
         let place = place?;
         for id in ids {
             if let Some(mut index) = self.index(id) {
-                index.insert(id, place);
+                let is_shared = index.contains_key(&id);
+                index.insert(id, Indexed { place, is_shared });
             }
         }
         Some(place)
     }
 
     /// What a record takes beside what it holds.
-    const COST: usize = Shard::COST + 4 * (size_of::<(u64, Place)>() + 1);
+    const COST: usize = Shard::COST + 4 * (size_of::<(u64, Indexed)>() + 1);
 
     /// The bound that a record of so many bytes would break.
     fn over(&self, cost: usize) -> Option<&AtomicU64> {
@@ -162,9 +173,8 @@ impl Table {
         let mut known = false;
         for (id, means) in wanted.ids.into_iter().zip([Means::RequestId, Means::Traceparent]) {
             let Some(id) = id else { continue };
-            let Some(place) = self.index(id).and_then(|index| index.get(&id).copied()) else {
-                continue;
-            };
+            let indexed = self.index(id).and_then(|index| index.get(&id).copied());
+            let Some(Indexed { place, is_shared: false }) = indexed else { continue };
             self.expire(place.shard, now, window);
             let Some(mut shard) = self.shard(place.shard) else { continue };
             match shard.claim_number(place.number) {
@@ -177,10 +187,14 @@ impl Table {
         let claim = self.shard(shard_at).map(|mut shard| shard.claim(wanted.key, wanted.mode));
         match claim {
             Some(claim @ Claim::Found(_)) => (wanted.by_key, claim),
-            Some(claim @ Claim::Elsewhere(_)) => (Means::Text, claim),
-            // Its record may have been one of those that were dropped.
+            // Its own record may have been one of those that were dropped.
+            Some(claim @ Claim::Elsewhere(_)) if !self.shed_lately(now, window) => {
+                (Means::Text, claim)
+            }
             Some(Claim::Taken) if !self.shed_lately(now, window) => (wanted.by_key, Claim::Taken),
-            Some(Claim::Taken | Claim::Ambiguous) => (Means::Ambiguous, Claim::Ambiguous),
+            Some(Claim::Elsewhere(_) | Claim::Taken | Claim::Ambiguous) => {
+                (Means::Ambiguous, Claim::Ambiguous)
+            }
             Some(Claim::Nothing) | None if known => (Means::RequestId, Claim::Taken),
             Some(Claim::Nothing) | None => (Means::Nothing, Claim::Nothing),
         }
@@ -234,7 +248,7 @@ impl Table {
         let place = Place { shard, number: gone.number };
         for id in gone.ids {
             if let Some(mut index) = self.index(id)
-                && index.get(&id) == Some(&place)
+                && index.get(&id).is_some_and(|indexed| indexed.place == place)
             {
                 index.remove(&id);
             }
@@ -254,7 +268,7 @@ impl Table {
         self.shards.get(at).map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn index(&self, id: u64) -> Option<MutexGuard<'_, HashMap<u64, Place, Hashed>>> {
+    fn index(&self, id: u64) -> Option<MutexGuard<'_, HashMap<u64, Indexed, Hashed>>> {
         let index = self.ids.get(shard_of(id))?;
         Some(index.lock().unwrap_or_else(PoisonError::into_inner))
     }
