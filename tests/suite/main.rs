@@ -72,6 +72,8 @@ mod identity;
 mod limits;
 mod messages;
 mod node_origin;
+mod parity;
+mod parity_many;
 mod refusals;
 mod replay;
 mod request_ids;
