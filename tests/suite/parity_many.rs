@@ -1,6 +1,7 @@
 //! Ten thousand messages, many at once, through frontend leg, API server and bridge leg: of every
 //! single one it is said what became of it, and nothing else.
 
+mod carried;
 mod identical;
 mod lanes;
 mod plan;

@@ -119,14 +119,11 @@ impl Table {
             for gone in &mut gone {
                 *gone = match self.over(cost) {
                     None => shard.expire(before),
-                    Some(bound) => {
-                        let first = shard.expire(before).or_else(|| {
-                            bound.fetch_add(1, Relaxed);
-                            self.shed_at.store(at.max(1), Relaxed);
-                            shard.drop_first().map(|gone| Gone { unclaimed: false, ..gone })
-                        });
-                        first
-                    }
+                    Some(bound) => shard.expire(before).or_else(|| {
+                        bound.fetch_add(1, Relaxed);
+                        self.shed_at.store(at.max(1), Relaxed);
+                        shard.drop_first().map(|gone| Gone { unclaimed: false, ..gone })
+                    }),
                 };
                 if let Some(gone) = gone {
                     self.records.fetch_sub(1, Relaxed);

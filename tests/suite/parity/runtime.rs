@@ -12,9 +12,11 @@ use super::fault::{Fault, Treatment};
 use super::message::room_of;
 use crate::harness::Request;
 
+type Verdicts = &'static [&'static str];
+
 /// What the client asks for, what the cloud does, and what is said of what comes of it: whole, and
 /// as a stream.
-fn cases() -> Vec<(Option<&'static str>, Treatment, [&'static [&'static str]; 2])> {
+fn cases() -> Vec<(Option<&'static str>, Treatment, [Verdicts; 2])> {
     let crossed = || Fault::CrossRoom(room_of("somebody-elses"));
     let fast = Some("fast");
     vec![

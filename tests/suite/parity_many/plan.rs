@@ -5,7 +5,7 @@ use fastrand::Rng;
 use super::lanes::Sends;
 use crate::harness::Request;
 use crate::parity::chain::{ROUTES, Route, Say};
-use crate::parity::fault::{Fault, Treatment};
+use crate::parity::fault::{Fault, Server, Treatment};
 use crate::parity::room_of;
 
 /// A message.
@@ -31,6 +31,12 @@ impl Plan {
         let mut random = Rng::with_seed(seed);
         let messages = (0..messages).map(|number| planned(&mut random, number, number % lanes));
         Plan { messages: messages.collect(), lanes }
+    }
+
+    /// The same, with an API server that knows nothing of the contract.
+    pub fn by_an_old_server(mut self) -> Plan {
+        self.messages.iter_mut().for_each(|planned| planned.treatment.server = Server::Old);
+        self
     }
 
     /// The message with this request id.

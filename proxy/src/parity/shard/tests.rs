@@ -132,17 +132,36 @@ fn what_a_stranger_was_taken_for_is_still_one_of_several() {
     assert_eq!(claims(&mut shard, &[(key(1, 1), fast); 2]), ["c", "taken"]);
 }
 
+/// A record of a plain list.
+struct Plain {
+    key: Key,
+    mode: Mode,
+    name: String,
+    pending: bool,
+    by_text: bool,
+    alike: bool,
+}
+
+/// Nothing is pending: what was claimed by its text before may be claimed by its own request.
+fn claimed_again(claim: &Claim, before: Option<&mut Plain>) {
+    match (claim, before) {
+        (Claim::Found(left), Some(before)) => {
+            assert!(before.alike);
+            assert_eq!(*left.request_id, *before.name);
+            before.by_text = false;
+        }
+        (Claim::Ambiguous, Some(before)) => {
+            assert!(!before.alike);
+            before.by_text = false;
+        }
+        (Claim::Taken | Claim::Ambiguous | Claim::Nothing, None) => {}
+        (claim, _) => panic!("{claim:?}"),
+    }
+}
+
 /// Any course of events, against a list of records that is looked through from the beginning.
 #[test]
 fn it_does_what_a_plain_list_would_do() {
-    struct Plain {
-        key: Key,
-        mode: Mode,
-        name: String,
-        pending: bool,
-        by_text: bool,
-        alike: bool,
-    }
     let modes = [Mode::DEFAULT, mode("fast")];
     for seed in 0..300 {
         let mut random = fastrand::Rng::with_seed(seed);
@@ -190,22 +209,8 @@ fn it_does_what_a_plain_list_would_do() {
                             list[others[0]].by_text = true;
                         }
                         (claim, None) => {
-                            // One that was claimed by its text before.
                             let own = |one: &&mut Plain| one.key == key && one.by_text;
-                            let before = list.iter_mut().find(own);
-                            match (claim, before) {
-                                (Claim::Found(left), Some(before)) => {
-                                    assert!(before.alike, "seed {seed}");
-                                    assert_eq!(*left.request_id, *before.name);
-                                    before.by_text = false;
-                                }
-                                (Claim::Ambiguous, Some(before)) => {
-                                    assert!(!before.alike, "seed {seed}");
-                                    before.by_text = false;
-                                }
-                                (Claim::Taken | Claim::Ambiguous | Claim::Nothing, None) => {}
-                                (claim, _) => panic!("seed {seed}: {claim:?}"),
-                            }
+                            claimed_again(claim, list.iter_mut().find(own));
                         }
                         (_, Some(_)) => panic!("seed {seed}: pending, but {claim:?}"),
                     }
