@@ -79,6 +79,8 @@ mod limits;
 mod messages;
 mod monitoring;
 mod node_origin;
+mod parity;
+mod parity_many;
 mod refusals;
 mod replay;
 mod request_ids;

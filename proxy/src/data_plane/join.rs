@@ -60,8 +60,13 @@ pub fn arrive(
     };
     let said = match (&left, claim) {
         (Some(left), _) => {
-            let expected =
-                parity::Left { mode: left.mode, cohort: left.cohort, room: left.room.as_deref() };
+            // What another key says is no drift: the API server drops the headers that were one.
+            let by_one_key = left.rank == verdict.assignment.rank;
+            let expected = parity::Left {
+                mode: left.mode,
+                cohort: left.cohort.filter(|_| by_one_key),
+                room: left.room.as_deref(),
+            };
             let arrived = parity::Arrived {
                 requested: verdict.requested,
                 cohort: cohort(&verdict),
@@ -238,6 +243,7 @@ pub fn leave(exchange: &mut Exchange, verdict: &Verdict, named: Named, chunks: &
     let left = Left {
         mode: verdict.effective,
         cohort: cohort(verdict),
+        rank: verdict.assignment.rank,
         room: verdict.room.as_deref().map(Box::from),
         value: value
             .filter(|value| value.len() <= VALUE_LIMIT)

@@ -15,6 +15,8 @@ pub struct Left {
     pub mode: Mode,
     /// The cohort; `None` where the request had no bucket key.
     pub cohort: Option<Cohort>,
+    /// The rank of the key that the cohort was told by: another key has another one.
+    pub rank: Option<u64>,
     /// The room.
     pub room: Option<Box<str>>,
     /// The contract's value as it left, where its mode is not the default.

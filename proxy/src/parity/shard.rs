@@ -73,7 +73,8 @@ struct Group {
     by_text: usize,
     claimed: usize,
     withdrawn: usize,
-    /// What the pending records are; several kinds are mixed until all are gone.
+    /// What the records are that are pending or claimed by text; several kinds are mixed until all
+    /// are gone.
     kind: Kind,
     mixed: bool,
 }
@@ -167,13 +168,16 @@ impl Shard {
             mixed: false,
         });
         let before = std::mem::replace(&mut group.last, number);
+        if group.pending == 0 && group.by_text == 0 {
+            (group.kind, group.mixed) = (kind, false);
+        } else if group.kind != kind {
+            group.mixed = true;
+        }
         if group.pending == 0 {
-            (group.kind, group.mixed, group.oldest) = (kind, false, number);
+            group.oldest = number;
             let rooms = self.texts.entry(key.text).or_default();
             rooms.groups += 1;
             rooms.rooms ^= key.room;
-        } else if group.kind != kind {
-            group.mixed = true;
         }
         group.pending += 1;
         if before != number
@@ -188,9 +192,8 @@ impl Shard {
     /// the sake of what is left.
     pub fn claim(&mut self, key: Key, mode: Mode) -> Claim {
         if let Some(group) = self.groups.get(&key) {
-            let Group { first, pending, by_text, claimed, .. } = *group;
+            let Group { first, oldest, pending, by_text, claimed, mixed, .. } = *group;
             if pending > 0 {
-                let (mixed, oldest) = (group.mixed, group.oldest);
                 let number = match mixed {
                     true => self.alike(oldest, mode).unwrap_or(oldest),
                     false => oldest,
@@ -204,11 +207,13 @@ impl Shard {
             if by_text > 0 {
                 let number = self.by_text(first);
                 let left = number.and_then(|number| self.take(number, State::Claimed));
-                return left.map_or(Claim::Ambiguous, Claim::Found);
+                return left.filter(|_| !mixed).map_or(Claim::Ambiguous, Claim::Found);
             }
-            // A second request of this room, or the first of another one?
+            // A second request of this room, or the first of another one? Nothing of this room is
+            // pending: what is pending of the text is of others.
             if claimed > 0 {
-                return if self.elsewhere(key).is_some() { Claim::Ambiguous } else { Claim::Taken };
+                let others = self.texts.contains_key(&key.text);
+                return if others { Claim::Ambiguous } else { Claim::Taken };
             }
         }
         self.claim_elsewhere(key)

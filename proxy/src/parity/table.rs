@@ -28,10 +28,13 @@ pub struct Place {
     number: Number,
 }
 
-/// What an id leads to: the last record with it, and whether there was another one.
+/// What an id stands for.
 #[derive(Clone, Copy, Debug)]
 struct Indexed {
+    /// The last record with it.
     place: Place,
+    /// It is not the only one: a client may give all its messages one id, and a trace has many calls
+    /// in it. The id tells none of them from the others then.
     is_shared: bool,
 }
 
@@ -191,10 +194,14 @@ impl Table {
         let claim = self.shard(shard_at).map(|mut shard| shard.claim(wanted.key, wanted.mode));
         match claim {
             Some(claim @ Claim::Found(_)) => (wanted.by_key, claim),
-            Some(claim @ Claim::Elsewhere(_)) => (Means::Text, claim),
-            // Its record may have been one of those that were dropped.
+            // Its own record may have been one of those that were dropped.
+            Some(claim @ Claim::Elsewhere(_)) if !self.shed_lately(now, window) => {
+                (Means::Text, claim)
+            }
             Some(Claim::Taken) if !self.shed_lately(now, window) => (wanted.by_key, Claim::Taken),
-            Some(Claim::Taken | Claim::Ambiguous) => (Means::Ambiguous, Claim::Ambiguous),
+            Some(Claim::Elsewhere(_) | Claim::Taken | Claim::Ambiguous) => {
+                (Means::Ambiguous, Claim::Ambiguous)
+            }
             Some(Claim::Nothing) | None if known => (Means::RequestId, Claim::Taken),
             Some(Claim::Nothing) | None => match self.claim_id(now, window, trace, None) {
                 (Some(left), _) => (Means::Traceparent, Claim::Found(left)),

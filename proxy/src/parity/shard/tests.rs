@@ -12,6 +12,7 @@ fn left(name: &str) -> Arc<Left> {
     Arc::new(Left {
         mode: Mode::DEFAULT,
         cohort: None,
+        rank: None,
         room: None,
         value: None,
         request_id: name.into(),
@@ -85,6 +86,24 @@ fn another_rooms_request_finds_the_only_record_of_its_text() {
     assert_eq!(claims(&mut shard, &[(key(2, 3), default)]), ["elsewhere c"]);
 }
 
+/// Of several rooms where the same was said one was crossed into another: who was meant by it comes
+/// second, and is no duplicate.
+#[test]
+fn a_second_request_may_be_the_first_of_any_other_room() {
+    for rooms in 2..5 {
+        let (mut shard, default) = (Shard::default(), Mode::DEFAULT);
+        for room in 1..=rooms {
+            push(&mut shard, &room.to_string(), key(1, room), default);
+        }
+        let asked = [(key(1, 1), default); 2];
+        assert_eq!(claims(&mut shard, &asked), ["1", "ambiguous"], "{rooms}");
+        for room in 2..=rooms {
+            assert_eq!(claims(&mut shard, &[(key(1, room), default)]), [room.to_string()]);
+        }
+        assert_eq!(claims(&mut shard, &[(key(1, 1), default)]), ["taken"], "{rooms}");
+    }
+}
+
 #[test]
 fn what_is_withdrawn_or_claimed_by_number_is_passed_over() {
     let (mut shard, default) = (Shard::default(), Mode::DEFAULT);
@@ -102,16 +121,49 @@ fn what_is_withdrawn_or_claimed_by_number_is_passed_over() {
     assert!(shard.groups.is_empty() && shard.texts.is_empty());
 }
 
+/// A stranger says the same in no room that is known, and passes for one who is still to come.
+#[test]
+fn what_a_stranger_was_taken_for_is_still_one_of_several() {
+    let (mut shard, default, fast) = (Shard::default(), Mode::DEFAULT, mode("fast"));
+    push(&mut shard, "a", key(1, 1), fast);
+    assert_eq!(claims(&mut shard, &[(key(1, 0), fast)]), ["elsewhere a"]);
+    push(&mut shard, "b", key(1, 1), default);
+    let asked = [(key(1, 1), fast), (key(1, 1), default)];
+    assert_eq!(claims(&mut shard, &asked), ["ambiguous"; 2]);
+    push(&mut shard, "c", key(1, 1), fast);
+    assert_eq!(claims(&mut shard, &[(key(1, 1), fast); 2]), ["c", "taken"]);
+}
+
+/// A record of a plain list.
+struct Plain {
+    key: Key,
+    mode: Mode,
+    name: String,
+    pending: bool,
+    by_text: bool,
+    alike: bool,
+}
+
+/// Nothing is pending: what was claimed by its text before may be claimed by its own request.
+fn claimed_again(claim: &Claim, before: Option<&mut Plain>) {
+    match (claim, before) {
+        (Claim::Found(left), Some(before)) => {
+            assert!(before.alike);
+            assert_eq!(*left.request_id, *before.name);
+            before.by_text = false;
+        }
+        (Claim::Ambiguous, Some(before)) => {
+            assert!(!before.alike);
+            before.by_text = false;
+        }
+        (Claim::Taken | Claim::Ambiguous | Claim::Nothing, None) => {}
+        (claim, _) => panic!("{claim:?}"),
+    }
+}
+
 /// Any course of events, against a list of records that is looked through from the beginning.
 #[test]
 fn it_does_what_a_plain_list_would_do() {
-    struct Plain {
-        key: Key,
-        mode: Mode,
-        name: String,
-        pending: bool,
-        alike: bool,
-    }
     let modes = [Mode::DEFAULT, mode("fast")];
     for seed in 0..300 {
         let mut random = fastrand::Rng::with_seed(seed);
@@ -127,11 +179,13 @@ fn it_does_what_a_plain_list_would_do() {
                 0..4 => {
                     let name = step.to_string();
                     push(&mut shard, &name, key, mode);
-                    let alike = same.iter().all(|at| list[*at].mode == mode && list[*at].alike);
+                    let open = |one: &Plain| one.key == key && (one.pending || one.by_text);
+                    let mut others = list.iter().filter(|one| open(one));
+                    let alike = others.all(|one| one.mode == mode && one.alike);
                     if !alike {
-                        same.iter().for_each(|at| list[*at].alike = false);
+                        list.iter_mut().filter(|one| open(one)).for_each(|one| one.alike = false);
                     }
-                    list.push(Plain { key, mode, name, pending: true, alike });
+                    list.push(Plain { key, mode, name, pending: true, by_text: false, alike });
                 }
                 4..8 => {
                     let claim = shard.claim(key, mode);
@@ -154,12 +208,12 @@ fn it_does_what_a_plain_list_would_do() {
                             assert_eq!(rooms.len(), 1);
                             assert_eq!(*left.request_id, *list[others[0]].name);
                             list[others[0]].pending = false;
+                            list[others[0]].by_text = true;
                         }
-                        (Claim::Found(left), None) => {
-                            // One that was claimed by its text before.
-                            assert!(list.iter().any(|one| one.name == *left.request_id));
+                        (claim, None) => {
+                            let own = |one: &&mut Plain| one.key == key && one.by_text;
+                            claimed_again(claim, list.iter_mut().find(own));
                         }
-                        (_, None) => {}
                         (_, Some(_)) => panic!("seed {seed}: pending, but {claim:?}"),
                     }
                 }

@@ -8,6 +8,7 @@ fn left(name: &str) -> Left {
     Left {
         mode: Mode::DEFAULT,
         cohort: None,
+        rank: None,
         room: Some("room".into()),
         value: None,
         request_id: name.into(),
@@ -65,15 +66,21 @@ fn an_id_that_arrived_wins() {
     assert_eq!(at.claim(2, [None, None]), got(Means::Nothing, "nothing"));
 }
 
-/// A page with one trace for all its messages, and a client that uses an id twice.
+/// Some clients give all their messages one id, and a trace has more than one call in it.
 #[test]
-fn an_id_of_several_records_leads_to_none() {
-    let at = Clocked::new(100, 1 << 20);
-    at.insert("a", 1, [11, 99]);
-    at.insert("b", 2, [11, 99]);
-    assert_eq!(at.claim(1, [Some(11), Some(99)]), got(Means::RoomText, "a"));
-    assert_eq!(at.claim(2, [Some(11), Some(99)]), got(Means::RoomText, "b"));
-    assert_eq!(at.claim(3, [Some(11), Some(99)]), got(Means::Nothing, "nothing"));
+fn an_id_that_several_have_tells_none_of_them() {
+    let mut at = Clocked::new(100, 1 << 20);
+    at.insert("a", 1, [11, 12]);
+    at.insert("b", 2, [11, 22]);
+    at.insert("c", 3, [31, 22]);
+    assert_eq!(at.claim(1, [Some(11), None]), got(Means::RoomText, "a"));
+    assert_eq!(at.claim(3, [None, Some(22)]), got(Means::RoomText, "c"));
+    assert_eq!(at.claim(2, [Some(11), Some(22)]), got(Means::RoomText, "b"));
+    // Once all of them are gone it is anybody's again.
+    at.now += 2 * WINDOW;
+    at.table.sweep(at.now, WINDOW);
+    at.insert("d", 4, [11, 22]);
+    assert_eq!(at.claim(9, [Some(11), None]), got(Means::RequestId, "d"));
 }
 
 #[test]
@@ -147,4 +154,24 @@ fn a_table_that_was_full_knows_of_no_duplicates() {
     at.insert("c", 1, [31, 32]);
     assert_eq!(at.claim(1, [None, None]), got(Means::RoomText, "c"));
     assert_eq!(at.claim(1, [None, None]), got(Means::RoomText, "taken"));
+}
+
+/// A request whose own record was dropped is not one of another room where the same was said.
+#[test]
+fn a_table_that_was_full_knows_of_no_crossed_rooms() {
+    let mut at = Clocked::new(2, 1 << 20);
+    let elsewhere = |at: &Clocked| {
+        let key = Key { text: 1, room: 2 };
+        let wanted = Wanted { key, by_key: Means::RoomText, ids: [None; 2], mode: Mode::DEFAULT };
+        let (means, claim) = at.table.claim(at.now, WINDOW, &wanted);
+        (means, matches!(claim, Claim::Elsewhere(_)))
+    };
+    for (name, text) in [("a", 1), ("b", 1), ("c", 1)] {
+        at.insert(name, text, [text + 10, text + 20]);
+    }
+    assert_eq!(at.table.dropped.records.load(Relaxed), 1);
+    assert_eq!(elsewhere(&at), (Means::Ambiguous, false));
+    at.now += WINDOW + Duration::from_secs(1);
+    at.insert("d", 1, [31, 32]);
+    assert_eq!(elsewhere(&at), (Means::Text, true));
 }
