@@ -50,7 +50,7 @@ const STATES: [State; 5] = [
         mode: "fast",
     },
     State {
-        flags: "contract = true\nruntime = true\nui = true\ncloud_enforced = true",
+        flags: "contract = true\nruntime = true\nui = true",
         becomes: r#","processing":{"mode":"fast","profile":"fast-v1","reason":"voice"}"#,
         mode: "fast",
     },

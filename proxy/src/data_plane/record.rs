@@ -300,6 +300,12 @@ impl Record {
         (self.plane.leg == Leg::Frontend).then_some(path)
     }
 
+    /// Whether it is a message on its way to the cloud, or in it.
+    fn is_past_the_api(&self) -> bool {
+        let is_message = self.inspected.as_ref().is_some_and(|inspected| inspected.is_message);
+        is_message && self.plane.leg != Leg::Frontend
+    }
+
     /// Counts what became of the answer, and says how a streamed one ended.
     fn conclude(&mut self) -> Option<Ending> {
         let said = self.acknowledged()?;
@@ -441,9 +447,10 @@ impl Drop for Record {
         if self.outcome == Outcome::Gone && self.first_byte.is_none() {
             self.serving.abandon();
         }
-        let path = self.settle();
+        let settled = self.settle();
+        let path = settled.or_else(|| self.is_past_the_api().then_some(Path::Cloud));
         let stream = self.conclude();
-        self.count(lasted, path);
+        self.count(lasted, settled);
         self.write_line(lasted, path, stream);
         if self.trace.sampled {
             self.plane.traces.record(|| self.span(lasted));
