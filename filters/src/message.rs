@@ -153,7 +153,7 @@ mod tests {
         let body = format!("{text}{system}");
         let said = Said {
             text: Some(0..text.len()),
-            system: (!system.is_empty()).then(|| text.len()..body.len()),
+            system: (!system.is_empty()).then_some(text.len()..body.len()),
         };
         let whole = said.text(dialect, &[Bytes::from(body.clone())]).map(Cow::into_owned);
         let bytes: Vec<Bytes> = body.bytes().map(|byte| Bytes::from(vec![byte])).collect();

@@ -14,7 +14,7 @@ use modegate_config::flags::FlagLayer;
 use modegate_config::{Bind, Config};
 use pingora_core::server::configuration::{Opt, ServerConf};
 use pingora_core::server::{RunArgs, Server};
-use pingora_core::services::background::background_service;
+use pingora_core::services::background::{GenBackgroundService, background_service};
 
 use crate::admin::{Admin, Token};
 use crate::data_plane::{Admission, ClientTls, DataPlane, Drain, Plane, ServerTls, Upstreams};
@@ -110,10 +110,7 @@ impl App {
         for listener in &config.listeners {
             let upstreams = Upstreams::new(listener, &config.upstream, &client_tls, &mut places)?;
             if let Some(balancer) = upstreams.balancer() {
-                server.add_service(pingora_core::services::background::GenBackgroundService::new(
-                    "balancer".to_owned(),
-                    balancer,
-                ));
+                server.add_service(GenBackgroundService::new("balancer".to_owned(), balancer));
             }
             let tls = listener.tls.as_ref().map(ServerTls::new).transpose()?.map(Arc::new);
             certificates.extend(tls.clone());
@@ -144,12 +141,13 @@ impl App {
 
         let sources = Sources {
             metrics: metrics.clone(),
-            flags: store.clone(),
-            config: reload.clone(),
-            parity: parity.clone(),
-            log: start.log.clone(),
+            flags: store,
+            config: reload,
+            parity,
+            log: start.log,
             most_connections,
         };
+        add_background(&mut server, &sources, certificates, export);
         let socket = bound(&config.admin.bind)?;
         let admin_bound = socket.bound.clone();
         tracing::info!(address = %admin_bound, "admin listening");
@@ -158,8 +156,6 @@ impl App {
         // It answers while the rest drains: its own drain is started by a hand-over, and the end.
         let admin_drain = Drain::new();
         server.add_service(Prebound::new("admin", admin, vec![socket], 1, &admin_drain));
-        server.add_service(background_service("parity", SweepParity(parity, store.clone())));
-        add_background(&mut server, (store, reload, start.log), certificates, export);
 
         Ok(App {
             server,
@@ -191,12 +187,14 @@ impl App {
 /// What runs beside the listeners.
 fn add_background(
     server: &mut Server,
-    (store, reload, log): (Arc<Store>, Arc<Reload>, Logging),
+    sources: &Sources,
     certificates: Vec<Arc<ServerTls>>,
     export: Option<Export>,
 ) {
-    server.add_service(background_service("overrides", Expiries(store.clone(), log)));
-    server.add_service(background_service("config", WatchConfig(reload, store)));
+    let Sources { flags, config, parity, log, .. } = sources.clone();
+    server.add_service(background_service("parity", SweepParity(parity, flags.clone())));
+    server.add_service(background_service("overrides", Expiries(flags.clone(), log)));
+    server.add_service(background_service("config", WatchConfig(config, flags)));
     if !certificates.is_empty() {
         server.add_service(background_service("certificates", WatchCertificates(certificates)));
     }

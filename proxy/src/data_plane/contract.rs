@@ -87,7 +87,8 @@ async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer>
     let verdict =
         settings.policy.inspect_body(snapshot.flags, leg, route, exchange.headers(), &held.chunks);
     let named = Named::of(&exchange.plane.digests, route.dialect, &verdict, &held.chunks);
-    let (mut exchange, verdict) = join::arrive(exchange, route, verdict, named, &held.chunks)?;
+    let (mut exchange, verdict) =
+        join::arrive(exchange, route, verdict, named, &held.chunks).map_err(|refused| *refused)?;
     let named = match verdict.action {
         Action::Repair => named.in_room(&exchange.plane.digests, verdict.room.as_deref()),
         _ => named,

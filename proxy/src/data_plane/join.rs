@@ -48,7 +48,7 @@ pub fn arrive(
     verdict: Verdict,
     named: Named,
     chunks: &[Bytes],
-) -> Result<(Exchange, Verdict), Answer> {
+) -> Result<(Exchange, Verdict), Box<Answer>> {
     let plane = exchange.plane.clone();
     let Some(table) = plane.parity.before(plane.leg).filter(|_| verdict.is_message) else {
         return Ok((exchange, verdict));
@@ -105,7 +105,7 @@ pub fn arrive(
         Enforcement::Repair(repaired) => Ok((exchange, *repaired)),
         Enforcement::Reject(left) => {
             count(counts.enforced(Enforced::Reject));
-            Err(refuse(exchange, route, &verdict, named, (&left, said)))
+            Err(Box::new(refuse(exchange, route, &verdict, named, (&left, said))))
         }
     }
 }

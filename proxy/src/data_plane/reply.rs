@@ -249,7 +249,7 @@ impl Body for Reply {
             }
             Source::Upstream { before, body, .. } if before.is_empty() => body.size_hint(),
             Source::Upstream { .. } => SizeHint::new(),
-            Source::Held { left, .. } => left.clone(),
+            Source::Held { left, .. } => *left,
             Source::Breaking(_) => SizeHint::new(),
         }
     }
