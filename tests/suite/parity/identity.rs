@@ -71,6 +71,24 @@ async fn an_id_that_is_not_known_says_nothing() {
     assert_eq!(said(&arrived.line), ["match", "room_text", id]);
 }
 
+/// A second call of a trace is another message, and one that never left.
+#[tokio::test]
+async fn a_trace_has_more_calls_in_it_than_one() {
+    let by_hand = ByHand::start(FAST).await;
+    let left = message(CONVERSATION, "\"first\"", FAST_MODE).header("Traceparent", TRACE);
+    by_hand.send("frontend", left).await;
+    let fast = r#","processing":{"mode":"fast"}"#;
+    for (text, expected) in [
+        ("\"first\"", ["match", "traceparent"]),
+        ("\"second\"", ["unobserved", "none"]),
+        ("\"first\"", ["duplicate", "room_text"]),
+    ] {
+        let request = Request::post(BRIDGE, rpc(&params(text, fast)));
+        let arrived = by_hand.send("bridge", request.header("Traceparent", TRACE)).await;
+        assert_eq!(said(&arrived.line)[..2], expected, "{text}");
+    }
+}
+
 /// An id finds its message though the server changed all that it says.
 #[tokio::test]
 async fn a_text_that_was_changed_is_found_by_its_id() {

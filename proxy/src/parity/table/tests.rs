@@ -63,6 +63,7 @@ fn an_id_that_arrived_wins() {
     assert_eq!(at.claim(1, [None, Some(32)]), got(Means::RoomText, "a"));
     assert_eq!(at.claim(1, [None, None]), got(Means::RoomText, "taken"));
     assert_eq!(at.claim(2, [Some(21), None]), got(Means::RequestId, "taken"));
+    assert_eq!(at.claim(2, [None, Some(32)]), got(Means::Nothing, "nothing"));
     assert_eq!(at.claim(2, [None, None]), got(Means::Nothing, "nothing"));
 }
 
