@@ -54,9 +54,14 @@ pub fn arrive(
         return Ok((exchange, verdict));
     };
     let (means, claim) = claim(&exchange, table, &verdict, named);
-    let left = match &claim {
-        Claim::Found(left) | Claim::Elsewhere(left) => Some(left.clone()),
-        Claim::Taken | Claim::Ambiguous | Claim::Nothing => None,
+    // Where only the text is the same, and others may well say it too, nothing is done about it:
+    // another conversation's room must not be written into a stranger's message.
+    let (left, is_sure) = match &claim {
+        Claim::Found(left) => (Some(left.clone()), true),
+        Claim::Elsewhere { left, in_flight } => {
+            (Some(left.clone()), *in_flight || named.is_distinct)
+        }
+        Claim::Taken | Claim::Ambiguous | Claim::Nothing => (None, true),
     };
     let said = match (&left, claim) {
         (Some(left), _) => {
@@ -91,7 +96,10 @@ pub fn arrive(
         None => Enforcement::None,
         Some(left) => {
             remember(&exchange, &verdict, named, &left, (said, means));
-            enforce(&exchange, route, &verdict, &left, said, chunks)
+            match is_sure {
+                true => enforce(&exchange, route, &verdict, &left, said, chunks),
+                false => Enforcement::None,
+            }
         }
     };
     if matches!(enforced, Enforcement::Repair(_)) {

@@ -8,6 +8,9 @@ use modegate_filters::room;
 use crate::digest::DigestKey;
 use crate::parity::Key;
 
+/// From so many bytes on a text is nobody else's.
+const DISTINCT: usize = 32;
+
 /// The digests of a message.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Named {
@@ -17,6 +20,8 @@ pub struct Named {
     pub is_shared: bool,
     /// Of its text.
     pub text: Option<u64>,
+    /// Whether the text is so long that nobody else happens to say the same.
+    pub is_distinct: bool,
     /// Of its JSON-RPC id. The cloud writes the id again: its spelling may change.
     pub call: Option<u64>,
 }
@@ -24,8 +29,10 @@ pub struct Named {
 impl Named {
     /// The digests of a message in these chunks.
     pub fn of(key: &DigestKey, dialect: Dialect, verdict: &Verdict, chunks: &[Bytes]) -> Named {
+        let text = verdict.said.text(dialect, chunks);
         let named = Named {
-            text: verdict.said.text(dialect, chunks).map(|text| key.digest(&text)),
+            text: text.as_ref().map(|text| key.digest(text)),
+            is_distinct: text.is_some_and(|text| text.len() >= DISTINCT),
             call: verdict.id.as_deref().map(|id| key.json_digest(id)),
             ..Named::default()
         };

@@ -293,10 +293,9 @@ impl Record {
         let table = self.plane.parity.of(self.plane.leg)?;
         let place = self.place?;
         let refused = self.status.is_some_and(|status| status.is_client_error());
-        if refused || self.rejection == Some(Rejection::Unreachable) {
-            table.withdraw(place);
-        }
-        let path = if table.is_claimed(place)? { Path::Cloud } else { Path::Local };
+        let goes_nowhere = refused || self.rejection == Some(Rejection::Unreachable);
+        let claimed = table.settle(place, goes_nowhere)?;
+        let path = if claimed { Path::Cloud } else { Path::Local };
         (self.plane.leg == Leg::Frontend).then_some(path)
     }
 

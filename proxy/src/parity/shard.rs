@@ -57,6 +57,8 @@ pub struct Slot {
     kind: Kind,
     ids: [u64; 2],
     state: State,
+    /// Its own request is over: whatever its server was to send for it was sent.
+    is_over: bool,
     next: Option<Number>,
     bytes: usize,
     left: Option<Arc<Left>>,
@@ -102,8 +104,14 @@ struct Rooms {
 pub enum Claim {
     /// The record.
     Found(Arc<Left>),
-    /// The only record of this text, which is of another room.
-    Elsewhere(Arc<Left>),
+    /// The only record of this text, which is of another room; whether its own request is still
+    /// being answered.
+    Elsewhere {
+        /// The record.
+        left: Arc<Left>,
+        /// Its request is in flight.
+        in_flight: bool,
+    },
     /// All records of it were claimed before.
     Taken,
     /// Several records that are not alike could be it.
@@ -153,8 +161,17 @@ impl Shard {
         bytes: usize,
     ) -> Number {
         let number = self.first + self.slots.len() as u64;
-        let slot =
-            Slot { at, key, kind, ids, state: State::Pending, next: None, bytes, left: Some(left) };
+        let slot = Slot {
+            at,
+            key,
+            kind,
+            ids,
+            state: State::Pending,
+            is_over: false,
+            next: None,
+            bytes,
+            left: Some(left),
+        };
         self.slots.push_back(slot);
         let group = self.groups.entry(key).or_insert(Group {
             first: number,
@@ -225,8 +242,10 @@ impl Shard {
             return if others { Claim::Ambiguous } else { Claim::Nothing };
         };
         let oldest = self.groups.get(&other).filter(|group| !group.mixed).map(|group| group.oldest);
+        let in_flight =
+            oldest.and_then(|oldest| self.slot(oldest)).is_some_and(|slot| !slot.is_over);
         match oldest.and_then(|oldest| self.take(oldest, State::ClaimedByText)) {
-            Some(left) => Claim::Elsewhere(left),
+            Some(left) => Claim::Elsewhere { left, in_flight },
             None => Claim::Ambiguous,
         }
     }
@@ -243,6 +262,13 @@ impl Shard {
         let is_open = matches!(slot.state, State::Pending | State::ClaimedByText);
         let is_it = text.is_none_or(|text| slot.key.text == text);
         (is_open && is_it).then(|| self.take(number, State::Claimed))?
+    }
+
+    /// Its own request is over.
+    pub fn end(&mut self, number: Number) {
+        if let Some(slot) = self.slot_mut(number) {
+            slot.is_over = true;
+        }
     }
 
     /// Nothing will come of a record that is still pending.

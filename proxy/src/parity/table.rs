@@ -195,11 +195,11 @@ impl Table {
         match claim {
             Some(claim @ Claim::Found(_)) => (wanted.by_key, claim),
             // Its own record may have been one of those that were dropped.
-            Some(claim @ Claim::Elsewhere(_)) if !self.shed_lately(now, window) => {
+            Some(claim @ Claim::Elsewhere { .. }) if !self.shed_lately(now, window) => {
                 (Means::Text, claim)
             }
             Some(Claim::Taken) if !self.shed_lately(now, window) => (wanted.by_key, Claim::Taken),
-            Some(Claim::Elsewhere(_) | Claim::Taken | Claim::Ambiguous) => {
+            Some(Claim::Elsewhere { .. } | Claim::Taken | Claim::Ambiguous) => {
                 (Means::Ambiguous, Claim::Ambiguous)
             }
             Some(Claim::Nothing) | None if known => (Means::RequestId, Claim::Taken),
@@ -231,16 +231,15 @@ impl Table {
         (left, taken)
     }
 
-    /// Whether somebody claimed a record; `None` where it is gone.
-    pub fn is_claimed(&self, place: Place) -> Option<bool> {
-        self.shard(place.shard)?.is_claimed(place.number)
-    }
-
-    /// Nothing will come of a record: it counts as unclaimed.
-    pub fn withdraw(&self, place: Place) {
-        if self.shard(place.shard).is_some_and(|mut shard| shard.withdraw(place.number)) {
+    /// A record's own request is over, and may go nowhere: then it counts as unclaimed. Says whether
+    /// somebody claimed it; `None` where it is gone.
+    pub fn settle(&self, place: Place, goes_nowhere: bool) -> Option<bool> {
+        let mut shard = self.shard(place.shard)?;
+        shard.end(place.number);
+        if goes_nowhere && shard.withdraw(place.number) {
             self.unclaimed.fetch_add(1, Relaxed);
         }
+        shard.is_claimed(place.number)
     }
 
     /// Drops every record that is too old, a few at a time.

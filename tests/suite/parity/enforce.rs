@@ -54,7 +54,7 @@ async fn every_mismatch_is_refused_in_both_shapes() {
     for target in [BRIDGE, STREAM] {
         for (mode, params, verdict, named) in &cases {
             number += 1;
-            let text = format!("\"{number}\"");
+            let text = format!("\"what nobody else happens to say, number {number}\"");
             let left = by_hand.leaves(&text, *mode).await;
             let body = rpc(&params.replace("TEXT", &text));
             let arrived = by_hand.send("bridge", Request::post(target, body.clone())).await;
@@ -101,6 +101,22 @@ async fn what_is_no_mismatch_goes_on() {
     let expected = [("duplicate", 2), ("match", 2), ("unobserved", 2)];
     assert_eq!(all, expected.map(|(verdict, times)| (verdict.to_owned(), times)));
     by_hand.modegate.counted("modegate_parity_enforced_total", &[], 0.0).await;
+}
+
+/// A stranger that happens to say what somebody said, who was answered already, is counted, but
+/// neither refused nor moved into the other's room.
+#[tokio::test]
+async fn who_says_the_same_short_thing_later_goes_on_as_it_came() {
+    for on_mismatch in ["reject", "repair"] {
+        let extra = format!("{ENFORCED}[parity]\non_mismatch = \"{on_mismatch}\"\n");
+        let by_hand = ByHand::start(&extra).await;
+        by_hand.leaves("\"hi\"", None).await;
+        let strangers = r#"{"text":"hi","roomId":"a-strangers"}"#;
+        let arrived = by_hand.arrives(strangers).await;
+        assert_eq!(said(&arrived.line)[..2], ["room_crossed", "text"]);
+        assert_eq!(arrived.forwarded.expect("it goes on").text(), rpc(strangers));
+        by_hand.modegate.counted("modegate_parity_enforced_total", &[], 0.0).await;
+    }
 }
 
 /// With the flag off, and on the runtime leg with it on, mismatches are counted and nothing else.

@@ -41,7 +41,7 @@ async fn what_left_is_put_back_byte_for_byte() {
     for target in [BRIDGE, STREAM] {
         for (fast, arrives, goes_on, verdict) in CASES {
             number += 1;
-            let text = format!("\"{number}\"");
+            let text = format!("\"what nobody else happens to say, number {number}\"");
             let left = by_hand.leaves(&text, fast.then_some(VALUE)).await;
             assert_eq!(left.line["mode"], if *fast { "fast" } else { "default" });
             let fill = |params: &str| {

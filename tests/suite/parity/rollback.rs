@@ -54,9 +54,10 @@ async fn a_room_is_enforced_until_the_kill() {
         [("runtime", false, true), ("cloud_enforced", false, false), ("kill", true, false)]
     {
         let by_hand = ByHand::start(&format!("{ON}[parity]\non_mismatch = \"repair\"\n")).await;
-        by_hand.leaves("\"hi\"", None).await;
+        let text = "\"what nobody else happens to say in his room\"";
+        by_hand.leaves(text, None).await;
         by_hand.modegate.flag(flag, value).await;
-        let params_sent = crossed.replace("TEXT", "\"hi\"");
+        let params_sent = crossed.replace("TEXT", text);
         let arrived = by_hand.arrives(&params_sent).await;
         let found = arrived.line["repaired"].as_str().unwrap_or(said(&arrived.line)[0]);
         assert_eq!(found, "room_crossed", "{flag}");

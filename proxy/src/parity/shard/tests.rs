@@ -34,7 +34,8 @@ fn push(shard: &mut Shard, name: &str, key: Key, mode: Mode) -> Number {
 fn word(claim: &Claim) -> String {
     match claim {
         Claim::Found(left) => left.request_id.to_string(),
-        Claim::Elsewhere(left) => format!("elsewhere {}", left.request_id),
+        Claim::Elsewhere { left, in_flight: true } => format!("elsewhere {}", left.request_id),
+        Claim::Elsewhere { left, .. } => format!("elsewhere {}, over", left.request_id),
         Claim::Taken => "taken".to_owned(),
         Claim::Ambiguous => "ambiguous".to_owned(),
         Claim::Nothing => "nothing".to_owned(),
@@ -102,6 +103,16 @@ fn a_second_request_may_be_the_first_of_any_other_room() {
         }
         assert_eq!(claims(&mut shard, &[(key(1, 1), default)]), ["taken"], "{rooms}");
     }
+}
+
+/// What was answered has no more to send: who says the same now may be a stranger.
+#[test]
+fn a_record_whose_request_is_over_is_told() {
+    let (mut shard, default) = (Shard::default(), Mode::DEFAULT);
+    let number = push(&mut shard, "a", key(1, 1), default);
+    shard.end(number);
+    assert_eq!(claims(&mut shard, &[(key(1, 2), default)]), ["elsewhere a, over"]);
+    assert_eq!(claims(&mut shard, &[(key(1, 1), default)]), ["a"]);
 }
 
 #[test]
@@ -201,7 +212,7 @@ fn it_does_what_a_plain_list_would_do() {
                             let claimed = *alike.unwrap_or(first);
                             list[claimed].pending = false;
                         }
-                        (Claim::Elsewhere(left), None) => {
+                        (Claim::Elsewhere { left, .. }, None) => {
                             let others = pending(&list, &|one| one.key.text == key.text);
                             let rooms: std::collections::BTreeSet<_> =
                                 others.iter().map(|at| list[*at].key.room).collect();

@@ -38,7 +38,7 @@ impl Clocked {
         let wanted = Wanted { key, by_key: Means::RoomText, ids, mode: Mode::DEFAULT };
         let (means, claim) = self.table.claim(self.now, WINDOW, &wanted);
         let word = match claim {
-            Claim::Found(left) | Claim::Elsewhere(left) => left.request_id.to_string(),
+            Claim::Found(left) | Claim::Elsewhere { left, .. } => left.request_id.to_string(),
             Claim::Taken => "taken".to_owned(),
             Claim::Ambiguous => "ambiguous".to_owned(),
             Claim::Nothing => "nothing".to_owned(),
@@ -117,9 +117,8 @@ fn what_is_too_old_is_nobodys() {
 fn what_is_withdrawn_is_unclaimed_at_once_and_once() {
     let at = Clocked::new(100, 1 << 20);
     let place = at.insert("a", 1, [11, 12]).unwrap();
-    at.table.withdraw(place);
-    at.table.withdraw(place);
-    assert_eq!(at.table.is_claimed(place), Some(false));
+    assert_eq!(at.table.settle(place, true), Some(false));
+    assert_eq!(at.table.settle(place, true), Some(false));
     assert_eq!(at.claim(1, [Some(11), None]), got(Means::Nothing, "nothing"));
     assert_eq!(at.table.unclaimed.load(Relaxed), 1);
 }
@@ -165,7 +164,7 @@ fn a_table_that_was_full_knows_of_no_crossed_rooms() {
         let key = Key { text: 1, room: 2 };
         let wanted = Wanted { key, by_key: Means::RoomText, ids: [None; 2], mode: Mode::DEFAULT };
         let (means, claim) = at.table.claim(at.now, WINDOW, &wanted);
-        (means, matches!(claim, Claim::Elsewhere(_)))
+        (means, matches!(claim, Claim::Elsewhere { .. }))
     };
     for (name, text) in [("a", 1), ("b", 1), ("c", 1)] {
         at.insert(name, text, [text + 10, text + 20]);
