@@ -116,9 +116,10 @@ impl Answers {
         Some((found, inner))
     }
 
-    /// `null` says nothing.
+    /// What is no object says nothing.
     fn mode(&self, modes: &Modes, found: &Found, chunks: &[Bytes]) -> Option<Requested> {
-        let value = found.get(Slot::Contract).filter(|value| value.kind != Kind::Null)?;
+        // Other programs have a member of this name with a meaning of their own.
+        let value = found.get(Slot::Contract).filter(|value| value.kind == Kind::Object)?;
         Some(self.contract.read(modes, chunks, Some(value)).requested)
     }
 }

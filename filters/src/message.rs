@@ -10,11 +10,12 @@ use crate::dialect::Dialect;
 use crate::scan::{Kind, Slot, Wanted, scan};
 use crate::text;
 
-/// So much of a message tells it from others, in bytes: more would cost a long message more than
-/// all else that is done with it.
-pub const LIMIT: usize = 8 * 1024;
+/// So much of a message tells it from others, in bytes.
+pub const LIMIT: usize = 64 * 1024;
 /// The longest history that a prompt is looked for in: what the `/v1` routes take.
 const HISTORY_LIMIT: usize = 1024 * 1024;
+/// The most turns of a history, and parts of a turn, that are looked at.
+const TURNS: usize = 4096;
 
 /// Where a body keeps what its message says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,9 +36,11 @@ impl Said {
                 let literal = text::raw(chunks, &(span.start..span.start + 1));
                 literal.starts_with(b"\"").then(|| text::trimmed(chunks, span, LIMIT))?
             }
+            _ if span.len() > HISTORY_LIMIT => return None,
             Dialect::OpenAi => Cow::Owned(prompt(None, &text::raw(chunks, span))?),
             Dialect::Anthropic => {
-                let system = self.system.as_ref().map(|span| text::raw(chunks, span));
+                let system = self.system.as_ref().filter(|span| span.len() <= HISTORY_LIMIT);
+                let system = system.map(|span| text::raw(chunks, span));
                 Cow::Owned(prompt(system.as_deref(), &text::raw(chunks, span))?)
             }
         };
@@ -48,12 +51,9 @@ impl Said {
 /// What system and developer say, a blank line between any two, and the last thing that the user
 /// said (wire facts, "/v1 body facts").
 fn prompt(system: Option<&[u8]>, messages: &[u8]) -> Option<String> {
-    if messages.len() > HISTORY_LIMIT {
-        return None;
-    }
     let mut parts: Vec<String> = system.map(content).into_iter().collect();
     let mut user = None;
-    for message in elements(messages)? {
+    for message in elements(messages)?.into_iter().filter(|message| message.starts_with(b"{")) {
         let message = [Bytes::copy_from_slice(message)];
         let Ok(found) = scan(&MESSAGE, &message) else { continue };
         let member = |slot| found.get(slot).map(|value| text::raw(&message, &value.span));
@@ -84,6 +84,7 @@ fn content(json: &[u8]) -> String {
         _ => elements(json)
             .into_iter()
             .flatten()
+            .filter(|part| part.starts_with(b"{"))
             .filter_map(part)
             .filter(|(kind, _)| kind.as_deref() == Some("text"))
             .map(|(_, text)| text)
@@ -109,7 +110,8 @@ fn string(json: &[u8]) -> Option<String> {
     Some(text::unescape(inside))
 }
 
-/// The elements of a well-formed array, as they are written; `None` of anything else.
+/// The elements of a well-formed array, as they are written; `None` of anything else, and of one
+/// that has too many.
 fn elements(array: &[u8]) -> Option<Vec<&[u8]>> {
     let inside = array.strip_prefix(b"[")?.strip_suffix(b"]")?;
     let mut elements = Vec::new();
@@ -119,6 +121,7 @@ fn elements(array: &[u8]) -> Option<Vec<&[u8]>> {
             b'"' => at += string_length(inside.get(at + 1..)?),
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 && elements.len() == TURNS => return None,
             b',' if depth == 0 => {
                 elements.push(inside.get(start..at)?.trim_ascii());
                 start = at + 1;

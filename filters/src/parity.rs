@@ -112,10 +112,12 @@ pub enum Means {
     Ambiguous,
     /// It was not found.
     Nothing,
+    /// It was not looked for: an answer belongs to its request.
+    Answer,
 }
 
 impl Means {
-    /// Every means, in the order of the metrics' labels.
+    /// Every means by which a request may be joined, in the order of the metrics' labels.
     pub const ALL: [Means; 7] = [
         Means::RequestId,
         Means::Traceparent,
@@ -136,6 +138,7 @@ impl Means {
             Means::RpcId => "rpc_id",
             Means::Ambiguous => "ambiguous",
             Means::Nothing => "none",
+            Means::Answer => "answer",
         }
     }
 }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http::HeaderMap;
 
-use crate::bucket::{Assignment, Cohort, Why};
+use crate::bucket::{Assignment, Cohort};
 use crate::contract::{Downgrade, Mode, Reading};
 use crate::decide::{Action, Decision, Flags, decide};
 use crate::dialect::Place;
@@ -22,7 +22,7 @@ pub struct PutBack<'a> {
     pub value: Option<&'a Bytes>,
     /// The room.
     pub room: Option<&'a str>,
-    /// The cohort, which counts where the request has no bucket key of its own.
+    /// The cohort, where another key told it than the one that this request has, or it has none.
     pub cohort: Option<Cohort>,
 }
 
@@ -50,9 +50,9 @@ impl Policy {
             None => Place::of(route, &found, chunks),
         };
         let assignment = self.canary.assign(self.bucket_key(headers, &place));
-        let assignment = match (assignment.why, put_back.cohort) {
-            (Why::NoKey, Some(cohort)) => Assignment { cohort, ..assignment },
-            _ => assignment,
+        let assignment = match put_back.cohort {
+            Some(cohort) => Assignment { cohort, ..assignment },
+            None => assignment,
         };
         let decision = decide(flags, &self.contract, &reading, assignment.cohort);
         let mut inserted = Vec::new();

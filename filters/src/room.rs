@@ -11,6 +11,14 @@ use sha1::Digest;
 /// Rooms that many conversations share: they are rooms, but never bucket keys.
 pub const SHARED: [&str; 4] = ["web-chat", "openai-compat", "anthropic-compat", "default"];
 
+/// The room in which the runtime's entrypoint holds every conversation (wire facts, section 0).
+const RUNTIMES: &str = "97f8d391-5979-0a28-a82c-58b1376c5aae";
+
+/// Whether a room in an answer says nothing of whose the answer is.
+pub fn is_anybodys(room: &str) -> bool {
+    room.is_empty() || room == RUNTIMES || is_shared(room)
+}
+
 /// The longest room that a header carries as it is, in bytes after encoding.
 const HEADER_LIMIT: usize = 200;
 

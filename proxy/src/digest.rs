@@ -2,9 +2,15 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use bytes::Bytes;
+use modegate_filters::text;
+
 /// So much of a text is hashed by the strong hash: a digest of all of it would cost a large message
 /// more than all else that is done with it. The rest goes into it as a digest by a fast one.
 const STRONG: usize = 1024;
+/// Of what is longer than two of these only its first and its last so many bytes count, and its
+/// length.
+const END: usize = 4096;
 
 /// A key of this process, drawn at its start: digests of two processes cannot be compared.
 #[derive(Debug, Default)]
@@ -22,15 +28,24 @@ impl DigestKey {
         };
         let mut hasher = self.strong.build_hasher();
         hasher.write(start);
-        hasher.write_u64(self.fast.hash_one(rest));
+        let ends =
+            bytes.get(STRONG..END).zip(bytes.len().checked_sub(END).and_then(|at| bytes.get(at..)));
+        match ends.filter(|_| bytes.len() > 2 * END) {
+            None => hasher.write_u64(self.fast.hash_one(rest)),
+            Some(ends) => hasher.write_u64(self.fast.hash_one((ends, bytes.len()))),
+        }
         hasher.finish()
     }
 
     /// The same of a JSON string or number, however it is spelled.
     pub fn json_digest(&self, json: &str) -> u64 {
-        let spelled = json.contains('\\').then(|| serde_json::from_str::<serde_json::Value>(json));
-        match spelled {
-            Some(Ok(value)) => self.digest(&value.to_string()),
+        if json.contains('\\') {
+            let whole = [Bytes::copy_from_slice(json.as_bytes())];
+            return self.digest(&format!("\"{}\"", text::string(&whole, &(0..json.len()))));
+        }
+        match json.parse::<f64>() {
+            // Adding zero gives -0 the sign that JSON.stringify leaves it.
+            Ok(number) if !json.starts_with('"') => self.digest(&format!("{}", number + 0.0)),
             _ => self.digest(json),
         }
     }
@@ -54,6 +69,24 @@ mod tests {
     }
 
     #[test]
+    fn a_json_value_has_one_digest_however_it_is_spelled() {
+        let key = DigestKey::default();
+        let alike = [
+            [r#""call""#, r#""c\u0061ll""#],
+            [r#""\uD800""#, r#""\ud800""#],
+            ["1", "1.0"],
+            ["1000", "1e3"],
+            ["0", "-0"],
+            ["9007199254740993", "9007199254740992"],
+        ];
+        for [one, other] in alike {
+            assert_eq!(key.json_digest(one), key.json_digest(other), "{one} {other}");
+        }
+        assert_ne!(key.json_digest("1"), key.json_digest(r#""1""#));
+        assert_ne!(key.json_digest("1"), key.json_digest("2"));
+    }
+
+    #[test]
     fn every_byte_of_a_long_text_counts() {
         let key = DigestKey::default();
         let text = "x".repeat(3000);
@@ -65,5 +98,11 @@ mod tests {
         }
         let different: std::collections::BTreeSet<_> = digests.iter().collect();
         assert_eq!(different.len(), digests.len());
+        let long = |start: &str, end: &str, length: usize| {
+            key.digest(&format!("{start}{}{end}", "x".repeat(length)))
+        };
+        let digests = [long("a", "b", 20_000), long("b", "b", 20_000), long("a", "a", 20_000)];
+        assert!(digests[1..].iter().all(|other| *other != digests[0]));
+        assert_ne!(digests[0], long("a", "b", 20_001));
     }
 }

@@ -49,6 +49,13 @@ const ANSWERS: &[(Said, &str, bool)] = &[
     (head("Content-Type: application/json\r\nX-Processing-Room: 5ae36a4b-c408-0127-904d-bdaeaec80c57\r\n"), "ack_unobserved", false),
     (head("Content-Type: application/json\r\nX-Processing-Room: room-of-ann\r\n"), "ack_unobserved", true),
     (head("Content-Type: application/json\r\nContent-Encoding: br\r\n"), "ack_unobserved", false),
+    // A member of that name with another meaning, the room that the runtime has for all, nothing.
+    (json(r#"{"jsonrpc":"2.0","id":"call-1","result":{"metadata":{"processing":true}}}"#), "ack_unobserved", false),
+    (json(r#"{"jsonrpc":"2.0","id":"call-1","result":{"roomId":"97f8d391-5979-0a28-a82c-58b1376c5aae"}}"#), "ack_unobserved", false),
+    (head("Content-Type: application/json\r\nX-Processing-Room: \r\nX-Processing-Mode: \r\n"), "ack_unobserved", false),
+    // One contradiction decides.
+    (Said { fields: "Content-Type: application/json\r\nX-Processing-Mode: default\r\n", body: r#"{"jsonrpc":"2.0","id":"call-1","result":{"metadata":{"processing":{"mode":"fast"}}}}"# }, "ack_altered", false),
+    (Said { fields: "Content-Type: application/json\r\nX-Processing-Mode: fast\r\n", body: r#"{"jsonrpc":"2.0","id":"call-1","result":{"metadata":{"processing":{"mode":"default"}}}}"# }, "ack_altered", false),
 ];
 
 /// The same of streams.
@@ -59,6 +66,7 @@ const STREAMS: &[(Said, &str, bool)] = &[
     (events("event: chunk\ndata: {\"text\":\"t\"}\n\nevent: done\ndata: {\"metadata\":{\"processing\":{\"mode\":\"default\"}}}\n\n"), "ack_altered", false),
     (events("event: connected\ndata: {\"rpcId\":\"call-2\"}\n\nevent: done\ndata: {}\n\n"), "ack_unobserved", true),
     (events("event: chunk\ndata: {\"text\":\"t\",\"roomId\":\"room-of-ann\"}\n\n"), "ack_unobserved", true),
+    (events("event: chunk\ndata: {\"text\":\"t\",\"id\":\"msg_1\"}\n\n"), "ack_unobserved", false),
 ];
 
 async fn origin() -> Origin {

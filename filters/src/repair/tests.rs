@@ -111,7 +111,7 @@ fn an_invented_mode_is_taken_away() {
 #[test]
 fn the_flags_of_the_moment_decide() {
     let fast = Bytes::from_static(FAST.as_bytes());
-    let left = PutBack { value: Some(&fast), room: Some("r1"), cohort: Some(Cohort::Canary) };
+    let left = PutBack { value: Some(&fast), room: Some("r1"), cohort: None };
     let body = r#"{"params":{"roomId":"r1"}}"#;
     let replaced = r#"{"params":{"processing":{"mode":"default"},"roomId":"r1"}}"#;
     let off = Flags { runtime: false, ..FLAGS };

@@ -64,7 +64,10 @@ impl<'e> Document<'e> {
 
     pub(super) fn acknowledged(&self, modes: &Modes) -> Option<Acknowledged> {
         let found = self.found.as_ref()?;
-        Some(self.answers.read_found(modes, found, self.chunks()))
+        let mut said = self.answers.read_found(modes, found, self.chunks());
+        // An event's own `id` is no call's.
+        said.id = said.id.filter(|_| found.get(Slot::RpcId).is_some());
+        Some(said)
     }
 
     /// Style A's types; without a type, what the older style says.

@@ -20,7 +20,7 @@ use tower::Service;
 use super::attire::Attire;
 use super::exchange::{Exchange, Payload};
 use super::framed::broken;
-use super::held_answer;
+use super::held_answer::{self, is_contradiction};
 use super::hop;
 use super::origin::Origin;
 use super::pool::{Keep, Lease, Protocol};
@@ -95,8 +95,11 @@ async fn forward(mut exchange: Exchange) -> Answer {
             let streams = is_stream(answer.headers());
             let mut record = record;
             record.look_at(answer.status(), answer.headers());
-            if !streams && record.is_enforced() {
-                return held_answer::give_back(answer, lease, record, id.as_deref()).await;
+            if !streams && let Some(witness) = record.enforced() {
+                let is_refused = is_contradiction(witness.verdict());
+                if is_refused || witness.is_document() {
+                    return held_answer::give_back(answer, lease, record, id.as_deref()).await;
+                }
             }
             let idle = if streams { timeouts.stream_idle } else { Some(timeouts.idle) };
             give_back(answer, record, |body, record| Reply::upstream(body, lease, idle, record))

@@ -20,11 +20,16 @@ use super::record::Record;
 use super::refuse::{refuse, refuse_mismatch};
 use super::reply::Reply;
 use super::stack::Answer;
-use super::witness::DOCUMENT_LIMIT;
+use super::witness::{DOCUMENT_LIMIT, PIECE};
 use crate::metrics::{Enforced, count};
 
-/// The upstream's answer, or what is said in its place. One that is too large to be looked into
-/// passes: it acknowledges nothing.
+/// Whether an answer that is found so is kept from its client.
+pub fn is_contradiction(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::AckAltered | Verdict::RoomCrossed)
+}
+
+/// The upstream's answer, or what is said in its place. One whose head contradicts is not read; one
+/// that is too large to be looked into passes: its body acknowledges nothing.
 pub async fn give_back(
     answer: Response<Incoming>,
     lease: Lease,
@@ -32,6 +37,12 @@ pub async fn give_back(
     id: Option<&str>,
 ) -> Answer {
     let idle = record.snapshot().settings.timeouts.idle;
+    if let Some(verdict) = record.enforced().map(|witness| witness.verdict())
+        && is_contradiction(verdict)
+    {
+        // The lease goes with it, and the connection: its rest is nobody's answer.
+        return refused(record, verdict, id);
+    }
     if answer.body().size_hint().lower() > DOCUMENT_LIMIT as u64 {
         return forward::give_back(answer, record, |body, record| {
             Reply::upstream(body, lease, Some(idle), record)
@@ -49,13 +60,15 @@ pub async fn give_back(
             Ok(None) => break,
         };
         if let Some(data) = frame.data_ref() {
-            held += data.len();
+            held += data.len() + PIECE;
             record.see(data);
         }
         if let Some(trailers) = frame.trailers_mut() {
             tags::strip(trailers);
         }
-        frames.push_back(frame);
+        if frame.data_ref().is_none_or(|data| !data.is_empty()) {
+            frames.push_back(frame);
+        }
         if held > DOCUMENT_LIMIT {
             let answer = Response::from_parts(head, body);
             return forward::give_back(answer, record, |body, record| {
@@ -65,19 +78,20 @@ pub async fn give_back(
     }
     lease.release();
     match record.acknowledged() {
-        Some(verdict @ (Verdict::AckAltered | Verdict::RoomCrossed)) => {
-            count(record.counts().enforced(Enforced::Reject));
-            let [left, said] = record.modes_said().map(str::to_owned);
-            let (expected, found) = match verdict {
-                Verdict::AckAltered => (left.as_str(), said.as_str()),
-                _ => ("its own", "another"),
-            };
-            let mismatch = Mismatch { verdict, expected, found };
-            refuse_mismatch(record, &mismatch, Shape::Whole, id)
-        }
+        Some(verdict) if is_contradiction(verdict) => refused(record, verdict, id),
         _ => {
             let answer = Response::from_parts(head, frames);
             forward::give_back(answer, record, |frames, record| Reply::held(frames, length, record))
         }
     }
+}
+
+fn refused(record: Box<Record>, verdict: Verdict, id: Option<&str>) -> Answer {
+    count(record.counts().enforced(Enforced::Reject));
+    let [left, said] = record.modes_said().map(str::to_owned);
+    let (expected, found) = match verdict {
+        Verdict::AckAltered => (left.as_str(), said.as_str()),
+        _ => ("its own", "another"),
+    };
+    refuse_mismatch(record, &Mismatch { verdict, expected, found }, Shape::Whole, id)
 }

@@ -22,6 +22,7 @@ use super::named::Named;
 use super::refuse::refuse_mismatch;
 use super::stack::Answer;
 use crate::digest::DigestKey;
+use crate::flags::Snapshot;
 use crate::metrics::{Enforced, Source, count};
 use crate::parity::{self as table, Claim, Kind, Left, Table, VALUE_LIMIT, Wanted};
 
@@ -57,6 +58,10 @@ pub fn arrive(
     // Where only the text is the same, and others may well say it too, nothing is done about it:
     // another conversation's room must not be written into a stranger's message.
     let (left, is_sure) = match &claim {
+        // An id that was given twice.
+        Claim::Found(left) if plane.leg == Leg::Runtime && says_another(left, named) => {
+            (None, true)
+        }
         Claim::Found(left) => (Some(left.clone()), true),
         Claim::Elsewhere { left, in_flight } => {
             (Some(left.clone()), *in_flight || named.is_distinct)
@@ -77,17 +82,23 @@ pub fn arrive(
                 cohort: cohort(&verdict),
                 room: verdict.room.as_deref(),
             };
-            parity::compare(&expected, &arrived)
+            let said = parity::compare(&expected, &arrived);
+            // The flags changed between the legs: what would not leave any more is not missed.
+            let flipped = left.generation != exchange.snapshot.generation;
+            match said.is_of_mode() && flipped && leaves_alike(&exchange, &verdict, left) {
+                true => parity::Verdict::Match,
+                false => said,
+            }
         }
         (None, Claim::Taken) => parity::Verdict::Duplicate,
         (None, _) => parity::Verdict::Unobserved,
     };
     let counts = &plane.metrics.parity;
     count(counts.joins(plane.leg, means));
-    if said == parity::Verdict::RoomCrossed {
+    if said == parity::Verdict::RoomCrossed && is_sure {
         count(counts.contamination(plane.leg, Source::Request));
     }
-    if let Some(left) = &left {
+    if let Some(left) = left.as_ref().filter(|_| is_sure) {
         continue_trace(&mut exchange, left);
     }
     let request_id = left.as_ref().map(|left| left.request_id.clone());
@@ -166,14 +177,14 @@ fn enforce(
     if exchange.plane.leg != Leg::Bridge || !flags.cloud_enforced || flags.kill {
         return Enforcement::None;
     }
-    let cohort = cohort(verdict).or(left.cohort).unwrap_or(Cohort::Control);
-    let would_leave = settings.policy.would_leave(flags, left.value.as_ref(), cohort);
-    let leaves_alike = verdict.rejection.is_none() && would_leave == verdict.effective;
-    if said.is_of_mode() && leaves_alike {
+    if said.is_of_mode() && leaves_alike(exchange, verdict, left) {
         return Enforcement::None;
     }
-    let put_back =
-        PutBack { value: left.value.as_ref(), room: left.room.as_deref(), cohort: left.cohort };
+    let put_back = PutBack {
+        value: left.value.as_ref(),
+        room: left.room.as_deref(),
+        cohort: told_before(verdict, left),
+    };
     let repaired = match settings.on_mismatch {
         OnMismatch::Reject => None,
         OnMismatch::Repair => {
@@ -184,6 +195,25 @@ fn enforce(
         Some(repaired) => Enforcement::Repair(Box::new(repaired)),
         None => Enforcement::Reject(left.clone()),
     }
+}
+
+/// Whether the message leaves in the mode that the flags of this moment would give what was let
+/// through.
+fn leaves_alike(exchange: &Exchange, verdict: &Verdict, left: &Left) -> bool {
+    let Snapshot { flags, settings, .. } = &*exchange.snapshot;
+    let cohort = told_before(verdict, left).or(cohort(verdict)).unwrap_or(Cohort::Control);
+    let would_leave = settings.policy.would_leave(*flags, left.value.as_ref(), cohort);
+    verdict.rejection.is_none() && would_leave == verdict.effective
+}
+
+/// The cohort that another key told on the leg before: the server in between drops the headers that
+/// may be one.
+fn told_before(verdict: &Verdict, left: &Left) -> Option<Cohort> {
+    left.cohort.filter(|_| left.rank != verdict.assignment.rank)
+}
+
+fn says_another(left: &Left, named: Named) -> bool {
+    left.text.zip(named.text).is_some_and(|(left, arrived)| left != arrived)
 }
 
 fn refuse(
@@ -252,6 +282,7 @@ pub fn leave(exchange: &mut Exchange, verdict: &Verdict, named: Named, chunks: &
         mode: verdict.effective,
         cohort: cohort(verdict),
         rank: verdict.assignment.rank,
+        text: named.text,
         room: verdict.room.as_deref().map(Box::from),
         value: value
             .filter(|value| value.len() <= VALUE_LIMIT)
@@ -262,7 +293,12 @@ pub fn leave(exchange: &mut Exchange, verdict: &Verdict, named: Named, chunks: &
         span: exchange.span,
         generation: exchange.snapshot.generation,
     };
-    let kind = Kind { mode: left.mode, cohort: left.cohort, room: named.room.unwrap_or(0) };
+    let kind = Kind {
+        mode: left.mode,
+        cohort: left.cohort,
+        room: named.room.unwrap_or(0),
+        value: left.value.as_ref().map_or(0, |value| plane.digests.digest_bytes(value)),
+    };
     let ids = [id(&plane.digests, exchange), plane.digests.digest_bytes(&exchange.trace.id)];
     let place = table.insert(Instant::now(), window(exchange), key, kind, ids, left);
     if let Some(place) = place {

@@ -1,12 +1,13 @@
 //! What is known of a request. It travels with the request and then with its answer; when it is
 //! dropped, wherever that is, the request is counted and its access line written.
 
+mod answer;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use modegate_filters::bucket::{Cohort, Why};
 use modegate_filters::contract::{Mode, Profile, Requested};
 use modegate_filters::decide::{Action, Because};
@@ -25,9 +26,10 @@ use super::read::Read;
 use super::serving::{Busy, Serving};
 use super::witness::Witness;
 use crate::flags::Snapshot;
-use crate::metrics::{Gauge, Held, Labels, Outcome, ParityCounts, Path, Source, count};
+use crate::metrics::{Gauge, Held, Labels, Outcome, Path, count};
 use crate::parity::Place;
 use crate::traces::{Decision, Span};
+use answer::Concluded;
 
 /// How much of a method is logged: more is none.
 const METHOD: usize = 32;
@@ -209,62 +211,6 @@ impl Record {
         self.first_byte = Some(self.started.elapsed());
     }
 
-    /// From now on the upstream's answer, whose head has these headers, is looked at as it passes,
-    /// where it is one to a message.
-    pub fn look_at(&mut self, status: StatusCode, headers: &HeaderMap) {
-        let is_message = self.inspected.as_ref().is_some_and(|inspected| inspected.is_message);
-        let Some((route, dialect)) = self.route.filter(|_| is_message && status.is_success())
-        else {
-            return;
-        };
-        let modes = &self.snapshot.settings.policy.contract().modes;
-        self.witness = Some(Box::new(Witness::of(headers, dialect, route, modes)));
-    }
-
-    /// Whether an answer that contradicts the request is not given to the client.
-    pub fn is_enforced(&self) -> bool {
-        let flags = self.snapshot.flags;
-        let enforced = flags.cloud_enforced && !flags.kill && self.plane.leg == Leg::Bridge;
-        enforced && self.witness.is_some()
-    }
-
-    /// What is counted of parity.
-    pub fn counts(&self) -> &ParityCounts {
-        &self.plane.metrics.parity
-    }
-
-    /// The mode that left, and the one that the answer acknowledges, by their names.
-    pub fn modes_said(&self) -> [&str; 2] {
-        let modes = &self.snapshot.settings.policy.contract().modes;
-        let left = self.mode().map_or("", |mode| modes.name(mode));
-        let said = self.witness.as_ref().and_then(|witness| witness.mode_said());
-        [left, said.map_or("none", |said| said.word(modes))]
-    }
-
-    /// A piece of the answer passes.
-    pub fn see(&mut self, piece: &Bytes) {
-        let Some(witness) = &mut self.witness else { return };
-        let now = Instant::now();
-        let brought = witness.see(piece, &self.snapshot.settings.policy, now);
-        let answers = &self.plane.metrics.answers;
-        if let Some(histogram) = answers.first_event(self.labels()).filter(|_| brought.first) {
-            histogram.observe(now - self.started);
-        }
-        if let Some((histogram, before)) = answers.event_gap(self.labels()).zip(brought.after) {
-            histogram.observe(now - before);
-        }
-    }
-
-    /// What the answer acknowledges, all of it seen: of a foreign one, that it is another room's.
-    pub fn acknowledged(&mut self) -> Option<parity::Verdict> {
-        let (witness, inspected) = self.witness.as_mut().zip(self.inspected.as_ref())?;
-        let said = witness.acknowledged(&self.snapshot.settings.policy).mode;
-        match witness.is_foreign(inspected.named, &self.plane.digests) {
-            true => Some(parity::Verdict::RoomCrossed),
-            false => Some(parity::acknowledged(inspected.effective, said)),
-        }
-    }
-
     /// Some of the answer's body left.
     pub fn sent(&mut self, bytes: usize) {
         self.bytes_out += bytes as u64;
@@ -303,31 +249,6 @@ impl Record {
     fn is_past_the_api(&self) -> bool {
         let is_message = self.inspected.as_ref().is_some_and(|inspected| inspected.is_message);
         is_message && self.plane.leg != Leg::Frontend
-    }
-
-    /// Counts what became of the answer, and says how a streamed one ended.
-    fn conclude(&mut self) -> Option<Ending> {
-        let said = self.acknowledged()?;
-        let leg = self.plane.leg;
-        let metrics = &self.plane.metrics;
-        match said {
-            parity::Verdict::RoomCrossed => {
-                count(metrics.parity.contamination(leg, Source::Answer));
-                tracing::error!(
-                    leg = leg.word(),
-                    request_id = self.request_id.to_str().unwrap_or_default(),
-                    "the answer is another room's or another call's"
-                );
-            }
-            said => count(metrics.parity.verdicts(leg, said)),
-        }
-        let (style, ending) = self.witness.as_ref()?.stream()?;
-        let ending = match (self.outcome, ending) {
-            (Outcome::Gone, Ending::Truncated) => Ending::Aborted,
-            _ => ending,
-        };
-        count(metrics.answers.streams(self.labels(), style, ending));
-        Some(ending)
     }
 
     fn labels(&self) -> Labels {
@@ -372,7 +293,7 @@ impl Record {
         }
     }
 
-    fn write_line(&self, lasted: Duration, path: Option<Path>, stream: Option<Ending>) {
+    fn write_line(&self, lasted: Duration, path: Option<Path>, concluded: Concluded) {
         let modes = &self.snapshot.settings.policy.contract().modes;
         let inspected = self.inspected.as_ref();
         let trace = std::str::from_utf8(&self.trace.id).unwrap_or_default();
@@ -398,7 +319,8 @@ impl Record {
             joined_by = self.joined.as_ref().map(|joined| joined.means.word()),
             joined = self.joined.as_ref().and_then(|joined| joined.request_id.as_deref()),
             path = path.map(Path::word),
-            stream = stream.map(Ending::word),
+            acknowledged = concluded.acknowledged.map(parity::Verdict::word),
+            stream = concluded.ending.map(Ending::word),
             request_id = self.request_id.to_str().unwrap_or_default(),
             trace_id = trace,
             generation = self.snapshot.generation,
@@ -411,7 +333,7 @@ impl Record {
 }
 
 impl Record {
-    fn span(&self, lasted: Duration) -> Span {
+    fn span(&self, lasted: Duration, acknowledged: Option<parity::Verdict>) -> Span {
         Span {
             trace: self.trace,
             id: self.span,
@@ -435,6 +357,7 @@ impl Record {
                 room: inspected.named.room,
             }),
             verdict: self.joined.as_ref().map(|joined| joined.verdict),
+            acknowledged,
         }
     }
 }
@@ -448,11 +371,11 @@ impl Drop for Record {
         }
         let settled = self.settle();
         let path = settled.or_else(|| self.is_past_the_api().then_some(Path::Cloud));
-        let stream = self.conclude();
+        let concluded = self.conclude();
         self.count(lasted, settled);
-        self.write_line(lasted, path, stream);
+        self.write_line(lasted, path, concluded);
         if self.trace.sampled {
-            self.plane.traces.record(|| self.span(lasted));
+            self.plane.traces.record(|| self.span(lasted, concluded.acknowledged));
         }
     }
 }

@@ -7,9 +7,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use modegate_filters::answers::Acknowledged;
-use modegate_filters::contract::{Fault, Modes, Requested};
+use modegate_filters::contract::{Fault, Mode, Modes, Requested};
 use modegate_filters::dialect::Dialect;
 use modegate_filters::inspect::Policy;
+use modegate_filters::parity::{self, Verdict};
+use modegate_filters::room;
 use modegate_filters::stream::{Ending, Observer, Style};
 use modegate_filters::tags;
 use percent_encoding::percent_decode;
@@ -19,14 +21,31 @@ use crate::digest::DigestKey;
 
 /// The largest answer that is looked into, in bytes; what it is made of is kept until its end.
 pub const DOCUMENT_LIMIT: usize = 256 * 1024;
+/// What a piece of an answer costs beside its bytes: many small ones are soon too many.
+pub const PIECE: usize = 256;
+
+/// The message that is answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// How it is carried.
+    pub dialect: Dialect,
+    /// Its route's name.
+    pub route: &'static str,
+    /// The mode that left.
+    pub mode: Mode,
+    /// What it is named by.
+    pub named: Named,
+}
 
 /// A look at one answer.
 #[derive(Debug)]
 pub struct Witness {
+    asked: Asked,
     body: Body,
-    said: Acknowledged,
-    /// The room that the answer's head names.
-    head_room: Option<HeaderValue>,
+    /// The mode that was acknowledged: the first, or the one that contradicts.
+    mode: Option<Requested>,
+    /// Whether it was said to be another room's, or another call's.
+    is_foreign: bool,
     last_event: Option<Instant>,
     spoke: bool,
 }
@@ -36,7 +55,7 @@ enum Body {
     /// What is neither a document nor events, or too large.
     Unread,
     Document {
-        chunks: Vec<Bytes>,
+        pieces: Vec<Bytes>,
         size: usize,
     },
     Events(Box<Observer>),
@@ -52,10 +71,9 @@ pub struct Brought {
 }
 
 impl Witness {
-    /// A look at the answer with this head, to a message of this dialect and route.
-    pub fn of(headers: &HeaderMap, dialect: Dialect, route: &str, modes: &Modes) -> Witness {
-        let mode = headers.get(tags::MODE).map(|value| named_mode(value, modes));
-        let media = headers.get(CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
+    /// A look at the answer with this head.
+    pub fn of(asked: Asked, headers: &HeaderMap, modes: &Modes, digests: &DigestKey) -> Witness {
+        let media = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         let is = |name: &[u8]| {
             let media = media.trim_ascii_start();
             media.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
@@ -63,56 +81,87 @@ impl Witness {
         let encoded = headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity");
         let body = match () {
             () if encoded => Body::Unread,
-            () if is(b"text/event-stream") => Body::Events(Box::new(Observer::new(dialect, route))),
-            () if is(b"application/json") => Body::Document { chunks: Vec::new(), size: 0 },
+            () if is(b"text/event-stream") => {
+                Body::Events(Box::new(Observer::new(asked.dialect, asked.route)))
+            }
+            () if is(b"application/json") => Body::Document { pieces: Vec::new(), size: 0 },
             () => Body::Unread,
         };
-        Witness {
-            body,
-            said: Acknowledged { mode, ..Acknowledged::default() },
-            head_room: headers.get(tags::ROOM).cloned(),
-            last_event: None,
-            spoke: false,
+        let (mode, is_foreign, last_event, spoke) = (None, false, None, false);
+        let mut witness = Witness { asked, body, mode, is_foreign, last_event, spoke };
+        let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        witness.note(
+            &Acknowledged {
+                mode: said(tags::MODE).filter(|name| !name.is_empty()).map(|name| {
+                    modes.find(name).map_or(Requested::Invalid(Fault::Mode), Requested::Mode)
+                }),
+                ..Acknowledged::default()
+            },
+            digests,
+        );
+        if let Some(room) = said(tags::ROOM).filter(|room| !room.starts_with("sha256:")) {
+            let decoded = percent_decode(room.as_bytes()).decode_utf8_lossy();
+            witness.is_foreign |=
+                witness.is_elsewhere(room, digests) && witness.is_elsewhere(&decoded, digests);
         }
+        witness
     }
 
     /// Looks at the next piece.
-    pub fn see(&mut self, piece: &Bytes, policy: &Policy, now: Instant) -> Brought {
-        match &mut self.body {
-            Body::Unread => Brought::default(),
-            Body::Document { chunks, size } => {
-                *size += piece.len();
+    pub fn see(
+        &mut self,
+        piece: &Bytes,
+        policy: &Policy,
+        digests: &DigestKey,
+        now: Instant,
+    ) -> Brought {
+        let seen = match &mut self.body {
+            Body::Unread => return Brought::default(),
+            Body::Document { pieces, size } => {
+                *size += piece.len() + PIECE;
                 match *size > DOCUMENT_LIMIT {
                     true => self.body = Body::Unread,
-                    false => chunks.push(piece.clone()),
+                    false => pieces.push(piece.clone()),
                 }
-                Brought::default()
+                return Brought::default();
             }
             Body::Events(observer) => {
-                let seen = observer.see(piece, policy.answers(), &policy.contract().modes);
-                self.said.add(seen.acknowledged);
-                if seen.events == 0 {
-                    return Brought::default();
-                }
-                let first = seen.content && !std::mem::replace(&mut self.spoke, true);
-                Brought { first, after: self.last_event.replace(now) }
+                observer.see(piece, policy.answers(), &policy.contract().modes)
             }
+        };
+        self.note(&seen.acknowledged, digests);
+        if seen.events == 0 {
+            return Brought::default();
+        }
+        let first = seen.content && !std::mem::replace(&mut self.spoke, true);
+        Brought { first, after: self.last_event.replace(now) }
+    }
+
+    /// What the answer says of the message, as far as it was seen.
+    pub fn verdict(&self) -> Verdict {
+        match self.is_foreign {
+            true => Verdict::RoomCrossed,
+            false => parity::acknowledged(self.asked.mode, self.mode),
         }
     }
 
-    /// What the answer acknowledged, all of it read.
-    pub fn acknowledged(&mut self, policy: &Policy) -> &Acknowledged {
-        if let Body::Document { chunks, .. } = &self.body {
-            let said = policy.answers().read(&policy.contract().modes, chunks);
-            self.said.add(said);
+    /// Reads a document that was seen to its end.
+    pub fn conclude(&mut self, policy: &Policy, digests: &DigestKey) {
+        if let Body::Document { pieces, .. } = &self.body {
+            let said = policy.answers().read(&policy.contract().modes, pieces);
+            self.note(&said, digests);
             self.body = Body::Unread;
         }
-        &self.said
     }
 
-    /// The mode that the answer acknowledged so far.
+    /// Whether its body is a document that is looked into.
+    pub fn is_document(&self) -> bool {
+        matches!(self.body, Body::Document { .. })
+    }
+
+    /// The mode that the answer acknowledged.
     pub fn mode_said(&self) -> Option<Requested> {
-        self.said.mode
+        self.mode
     }
 
     /// The style of a streamed answer, and how it ended where the client did not go.
@@ -123,25 +172,20 @@ impl Witness {
         }
     }
 
-    /// Whether the answer is another room's, or another call's.
-    pub fn is_foreign(&self, named: Named, digests: &DigestKey) -> bool {
-        let room = |said: &str| named.room.is_some_and(|room| room != digests.digest(said));
-        let by_head = self.head_room.as_ref().is_some_and(|header| {
-            let text = header.to_str().unwrap_or_default();
-            let decoded = percent_decode(text.as_bytes()).decode_utf8_lossy();
-            !text.starts_with("sha256:") && room(text) && room(&decoded)
-        });
-        let by_body = self.said.room.as_deref().is_some_and(room);
-        let by_call =
-            self.said.id.as_deref().is_some_and(|said| {
-                named.call.is_some_and(|call| call != digests.json_digest(said))
-            });
-        by_call || !named.is_shared && (by_head || by_body)
+    /// One contradiction decides, whatever is said beside it.
+    fn note(&mut self, said: &Acknowledged, digests: &DigestKey) {
+        if self.verdict() != Verdict::AckAltered && said.mode.is_some() {
+            self.mode = said.mode;
+        }
+        let room = said.room.as_deref().is_some_and(|room| self.is_elsewhere(room, digests));
+        let call = said.id.as_deref().zip(self.asked.named.call);
+        let call = call.is_some_and(|(said, call)| digests.json_digest(said) != call);
+        self.is_foreign |= room || call;
     }
-}
 
-/// A header names a mode, or what is none.
-fn named_mode(value: &HeaderValue, modes: &Modes) -> Requested {
-    let mode = value.to_str().ok().and_then(|name| modes.find(name));
-    mode.map_or(Requested::Invalid(Fault::Mode), Requested::Mode)
+    fn is_elsewhere(&self, said: &str, digests: &DigestKey) -> bool {
+        let Named { room, is_shared, .. } = self.asked.named;
+        let is_own = room.is_none_or(|room| room == digests.digest(said));
+        !is_own && !is_shared && !room::is_anybodys(said)
+    }
 }

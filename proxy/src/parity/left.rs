@@ -6,7 +6,7 @@ use modegate_filters::contract::Mode;
 use modegate_filters::tags::Trace;
 
 /// The longest value of the contract that is kept as it was written, in bytes.
-pub const VALUE_LIMIT: usize = 512;
+pub const VALUE_LIMIT: usize = 4096;
 
 /// A request that went on, as the next leg is compared with it.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Left {
     pub cohort: Option<Cohort>,
     /// The rank of the key that the cohort was told by: another key has another one.
     pub rank: Option<u64>,
+    /// The digest of its text.
+    pub text: Option<u64>,
     /// The room.
     pub room: Option<Box<str>>,
     /// The contract's value as it left, where its mode is not the default.

@@ -31,6 +31,8 @@ pub struct Kind {
     pub cohort: Option<Cohort>,
     /// The room's digest.
     pub room: u64,
+    /// The value's digest: what is put back must be the message's own.
+    pub value: u64,
 }
 
 /// Where a record is in its shard: they are numbered as they come.
@@ -256,12 +258,15 @@ impl Shard {
         Some(Key { room: rooms.rooms, ..key }).filter(|other| *other != key)
     }
 
-    /// Claims a record by its number; `None` where it is gone, was claimed, or is not of this text.
-    pub fn claim_number(&mut self, number: Number, text: Option<u64>) -> Option<Arc<Left>> {
+    /// Claims a record by its number; `None` where it is gone, was claimed, or is not to be it.
+    pub fn claim_number(
+        &mut self,
+        number: Number,
+        may_be: impl FnOnce(&Key, &Kind) -> bool,
+    ) -> Option<Arc<Left>> {
         let slot = self.slot(number)?;
         let is_open = matches!(slot.state, State::Pending | State::ClaimedByText);
-        let is_it = text.is_none_or(|text| slot.key.text == text);
-        (is_open && is_it).then(|| self.take(number, State::Claimed))?
+        (is_open && may_be(&slot.key, &slot.kind)).then(|| self.take(number, State::Claimed))?
     }
 
     /// Its own request is over.

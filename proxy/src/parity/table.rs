@@ -18,7 +18,7 @@ use super::shard::{Claim, Gone, Key, Kind, Number, Shard};
 const SHARDS: usize = 64;
 /// So many records that are too old are dropped by each new one, so that none waits for a sweep.
 const EXPIRED_AT_ONCE: usize = 4;
-/// So many by a sweep before it lets others in.
+/// So many by a look or a sweep before it lets others in.
 const SWEPT_AT_ONCE: usize = 256;
 
 /// Where a record is.
@@ -98,8 +98,8 @@ impl Table {
         (self.records.load(Relaxed), self.bytes.load(Relaxed))
     }
 
-    /// Puts a record in. The shard's oldest are dropped where there are too many in all; where it
-    /// has none, the new one is.
+    /// Puts a record in. Where there are too many in all the oldest of its shard are dropped, or of
+    /// the next that has any: a flood of one text is in one shard, and must not shut out the others.
     pub fn insert(
         &self,
         now: Instant,
@@ -112,19 +112,24 @@ impl Table {
         let cost = Self::COST + left.bytes();
         let at = self.millis(now);
         let shard_at = shard_of(key.text);
-        let (gone, place) = {
-            let mut shard = self.shard(shard_at)?;
-            let gone = self.make_room(&mut shard, cost, at, at.saturating_sub(millis(window)));
-            let place = self.over(cost).is_none().then(|| {
+        let before = at.saturating_sub(millis(window));
+        let mut left = Some(left);
+        let mut place = None;
+        for offset in 0..SHARDS {
+            let dropping = (shard_at + offset) % SHARDS;
+            let gone = self.make_room(dropping, cost, at, before);
+            for gone in gone.iter().flatten() {
+                self.forget(dropping, gone);
+            }
+            if self.over(cost).is_none() {
+                let mut shard = self.shard(shard_at)?;
                 self.records.fetch_add(1, Relaxed);
                 self.bytes.fetch_add(cost, Relaxed);
-                let number = shard.push(at, key, kind, ids, Arc::new(left), cost);
-                Place { shard: shard_at, number }
-            });
-            (gone, place)
-        };
-        for gone in gone.iter().flatten() {
-            self.forget(shard_at, gone);
+                let left = Arc::new(left.take()?);
+                let number = shard.push(at, key, kind, ids, left, cost);
+                place = Some(Place { shard: shard_at, number });
+                break;
+            }
         }
         if let (None, Some(bound)) = (place, self.over(cost)) {
             self.shed(bound, at);
@@ -142,11 +147,12 @@ impl Table {
     /// Drops what is too old, and while there is too much in all the oldest.
     fn make_room(
         &self,
-        shard: &mut Shard,
+        shard: usize,
         cost: usize,
         at: u64,
         before: u64,
     ) -> [Option<Gone>; EXPIRED_AT_ONCE] {
+        let Some(mut shard) = self.shard(shard) else { return [None; EXPIRED_AT_ONCE] };
         std::array::from_fn(|_| {
             let gone = shard.expire(before).or_else(|| {
                 let bound = self.over(cost)?;
@@ -182,15 +188,20 @@ impl Table {
     /// have more than one message in it, and more than one call.
     pub fn claim(&self, now: Instant, window: Duration, wanted: &Wanted) -> (Means, Claim) {
         let [request_id, trace] = wanted.ids;
-        let (by_id, known) = self.claim_id(now, window, request_id, None);
+        // Another text in another room is another call, which happens to carry the same id.
+        let Key { text, room } = wanted.key;
+        let alike = |key: &Key, kind: &Kind| {
+            text == 0 || room == 0 || key.text == text || kind.room == room
+        };
+        let (by_id, known) = self.claim_id(now, window, request_id, alike);
         if let Some(left) = by_id {
             return (Means::RequestId, Claim::Found(left));
         }
-        if let (Some(left), _) = self.claim_id(now, window, trace, Some(wanted.key.text)) {
+        if let (Some(left), _) = self.claim_id(now, window, trace, |key, _| key.text == text) {
             return (Means::Traceparent, Claim::Found(left));
         }
         let shard_at = shard_of(wanted.key.text);
-        self.drop_expired(shard_at, now, window, usize::MAX);
+        self.drop_expired(shard_at, now, window, SWEPT_AT_ONCE);
         let claim = self.shard(shard_at).map(|mut shard| shard.claim(wanted.key, wanted.mode));
         match claim {
             Some(claim @ Claim::Found(_)) => (wanted.by_key, claim),
@@ -203,30 +214,29 @@ impl Table {
                 (Means::Ambiguous, Claim::Ambiguous)
             }
             Some(Claim::Nothing) | None if known => (Means::RequestId, Claim::Taken),
-            Some(Claim::Nothing) | None => match self.claim_id(now, window, trace, None) {
+            Some(Claim::Nothing) | None => match self.claim_id(now, window, trace, alike) {
                 (Some(left), _) => (Means::Traceparent, Claim::Found(left)),
                 (None, _) => (Means::Nothing, Claim::Nothing),
             },
         }
     }
 
-    /// Claims the only record of an id, of this text where one is given; also whether somebody else
-    /// claimed it.
+    /// Claims the only record of an id; also whether somebody else claimed it.
     fn claim_id(
         &self,
         now: Instant,
         window: Duration,
         id: Option<u64>,
-        text: Option<u64>,
+        may_be: impl FnOnce(&Key, &Kind) -> bool,
     ) -> (Option<Arc<Left>>, bool) {
         let only = |id| {
             let indexed = self.index(id)?.get(&id).copied()?;
             (!indexed.is_shared).then_some(indexed.place)
         };
         let Some(place) = id.and_then(only) else { return (None, false) };
-        self.drop_expired(place.shard, now, window, usize::MAX);
+        self.drop_expired(place.shard, now, window, SWEPT_AT_ONCE);
         let Some(mut shard) = self.shard(place.shard) else { return (None, false) };
-        let left = shard.claim_number(place.number, text);
+        let left = shard.claim_number(place.number, may_be);
         let taken = left.is_none() && shard.is_claimed(place.number) == Some(true);
         (left, taken)
     }

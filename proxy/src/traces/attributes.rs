@@ -66,6 +66,7 @@ fn attributes(span: &Span) -> Vec<KeyValue> {
     add("error.type", error(span).map(Into::into));
     add("modegate.reason", span.rejection.map(|rejection| rejection.reason().into()));
     add("modegate.verdict", span.verdict.map(|verdict| verdict.word().into()));
+    add("modegate.acknowledged", span.acknowledged.map(|said| said.word().into()));
     if let Some(decision) = &span.decision {
         add("modegate.action", Some(decision.action.word().into()));
         add("modegate.mode", Some(modes.name(decision.effective).to_owned().into()));

@@ -46,6 +46,8 @@ pub struct Span {
     pub decision: Option<Decision>,
     /// What parity said of it.
     pub verdict: Option<parity::Verdict>,
+    /// What the answer says of the mode.
+    pub acknowledged: Option<parity::Verdict>,
 }
 
 /// What was decided of a request.

@@ -13,6 +13,7 @@ fn left(name: &str) -> Arc<Left> {
         mode: Mode::DEFAULT,
         cohort: None,
         rank: None,
+        text: None,
         room: None,
         value: None,
         request_id: name.into(),
@@ -27,7 +28,7 @@ fn key(text: u64, room: u64) -> Key {
 }
 
 fn push(shard: &mut Shard, name: &str, key: Key, mode: Mode) -> Number {
-    shard.push(0, key, Kind { mode, cohort: None, room: key.room }, [0; 2], left(name), 1)
+    shard.push(0, key, Kind { mode, cohort: None, room: key.room, value: 0 }, [0; 2], left(name), 1)
 }
 
 /// What a claim found, in a word.
@@ -121,9 +122,9 @@ fn what_is_withdrawn_or_claimed_by_number_is_passed_over() {
     let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| push(&mut shard, name, key(1, 1), default));
     assert!(shard.withdraw(a));
     assert!(!shard.withdraw(a));
-    assert_eq!(shard.claim_number(c, Some(1)).unwrap().request_id, "c".into());
-    assert!(shard.claim_number(c, None).is_none());
-    assert!(shard.claim_number(b, Some(2)).is_none());
+    assert_eq!(shard.claim_number(c, |key, _| key.text == 1).unwrap().request_id, "c".into());
+    assert!(shard.claim_number(c, |_, _| true).is_none());
+    assert!(shard.claim_number(b, |key, _| key.text == 2).is_none());
     assert_eq!(claims(&mut shard, &[(key(1, 1), default); 3]), ["b", "d", "taken"]);
     let claimed = [a, b, c, d].map(|number| shard.is_claimed(number));
     assert_eq!(claimed, [Some(false), Some(true), Some(true), Some(true)]);

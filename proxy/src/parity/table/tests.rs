@@ -9,6 +9,7 @@ fn left(name: &str) -> Left {
         mode: Mode::DEFAULT,
         cohort: None,
         rank: None,
+        text: None,
         room: Some("room".into()),
         value: None,
         request_id: name.into(),
@@ -29,7 +30,7 @@ impl Clocked {
     }
 
     fn insert(&self, name: &str, text: u64, ids: [u64; 2]) -> Option<Place> {
-        let kind = Kind { mode: Mode::DEFAULT, cohort: None, room: 1 };
+        let kind = Kind { mode: Mode::DEFAULT, cohort: None, room: 1, value: 0 };
         self.table.insert(self.now, WINDOW, Key { text, room: 1 }, kind, ids, left(name))
     }
 

@@ -1,0 +1,130 @@
+//! What a record learns from the answer as it passes, and what is counted of it at the end.
+
+use std::time::{Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use modegate_filters::parity::{Means, Verdict};
+use modegate_filters::route::Leg;
+use modegate_filters::stream::Ending;
+
+use super::Record;
+use crate::data_plane::witness::{Asked, Witness};
+use crate::metrics::{Outcome, ParityCounts, Source, count};
+use crate::parity::Mismatch;
+
+/// What is known of an answer at its end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Concluded {
+    /// What it says of the mode; of a foreign one that it is another room's.
+    pub acknowledged: Option<Verdict>,
+    /// How a streamed one ended.
+    pub ending: Option<Ending>,
+}
+
+impl Record {
+    /// From now on the upstream's answer, whose head has these headers, is looked at as it passes,
+    /// where it is one to a message.
+    pub fn look_at(&mut self, status: StatusCode, headers: &HeaderMap) {
+        let is_message = self.inspected.as_ref().is_some_and(|inspected| inspected.is_message);
+        let Some((route, dialect)) = self.route.filter(|_| is_message && status.is_success())
+        else {
+            return;
+        };
+        let Some(inspected) = &self.inspected else { return };
+        let (mode, named) = (inspected.effective, inspected.named);
+        let modes = &self.snapshot.settings.policy.contract().modes;
+        let asked = Asked { dialect, route, mode, named };
+        self.witness = Some(Box::new(Witness::of(asked, headers, modes, &self.plane.digests)));
+    }
+
+    /// A look at an answer that is not given to the client where it contradicts the message.
+    pub fn enforced(&self) -> Option<&Witness> {
+        let flags = self.snapshot.flags;
+        let enforced = flags.cloud_enforced && !flags.kill && self.plane.leg == Leg::Bridge;
+        self.witness.as_deref().filter(|_| enforced)
+    }
+
+    /// What is counted of parity.
+    pub fn counts(&self) -> &ParityCounts {
+        &self.plane.metrics.parity
+    }
+
+    /// The mode that left, and the one that the answer acknowledges, by their names.
+    pub fn modes_said(&self) -> [&str; 2] {
+        let modes = &self.snapshot.settings.policy.contract().modes;
+        let left = self.mode().map_or("", |mode| modes.name(mode));
+        let said = self.witness.as_ref().and_then(|witness| witness.mode_said());
+        [left, said.map_or("none", |said| said.word(modes))]
+    }
+
+    /// A piece of the answer passes.
+    pub fn see(&mut self, piece: &Bytes) {
+        let Some(witness) = &mut self.witness else { return };
+        let now = Instant::now();
+        let brought = witness.see(piece, &self.snapshot.settings.policy, &self.plane.digests, now);
+        let answers = &self.plane.metrics.answers;
+        if let Some(histogram) = answers.first_event(self.labels()).filter(|_| brought.first) {
+            histogram.observe(now - self.started);
+        }
+        if let Some((histogram, before)) = answers.event_gap(self.labels()).zip(brought.after) {
+            histogram.observe(now - before);
+        }
+    }
+
+    /// What the answer acknowledges, all of it seen: of a foreign one, that it is another room's.
+    pub fn acknowledged(&mut self) -> Option<Verdict> {
+        let witness = self.witness.as_mut()?;
+        witness.conclude(&self.snapshot.settings.policy, &self.plane.digests);
+        Some(witness.verdict())
+    }
+
+    /// Counts what became of the answer.
+    pub(super) fn conclude(&mut self) -> Concluded {
+        let Some(said) = self.acknowledged() else { return Concluded::default() };
+        let leg = self.plane.leg;
+        let metrics = &self.plane.metrics;
+        match said {
+            Verdict::RoomCrossed => {
+                count(metrics.parity.contamination(leg, Source::Answer));
+                tracing::error!(
+                    leg = leg.word(),
+                    request_id = self.request_id.to_str().unwrap_or_default(),
+                    "the answer is another room's or another call's"
+                );
+            }
+            said => count(metrics.parity.verdicts(leg, said)),
+        }
+        if said.is_mismatch() {
+            self.remember(said);
+        }
+        let stream = self.witness.as_ref().and_then(|witness| witness.stream());
+        let ending = stream.map(|(style, ending)| {
+            let ending = match (self.outcome, ending) {
+                (Outcome::Gone, Ending::Truncated) => Ending::Aborted,
+                _ => ending,
+            };
+            count(metrics.answers.streams(self.labels(), style, ending));
+            ending
+        });
+        Concluded { acknowledged: Some(said), ending }
+    }
+
+    fn remember(&self, said: Verdict) {
+        let Some((witness, inspected)) = self.witness.as_ref().zip(self.inspected.as_ref()) else {
+            return;
+        };
+        let id = self.request_id.to_str().unwrap_or_default();
+        let generation = self.snapshot.generation;
+        self.plane.parity.recent.keep(|| Mismatch {
+            at: SystemTime::now(),
+            leg: self.plane.leg,
+            verdict: said,
+            means: Means::Answer,
+            mode: (inspected.effective, witness.mode_said()),
+            room: (inspected.named.room, None),
+            generation: (generation, generation),
+            request_id: (id.to_owned(), id.to_owned()),
+        });
+    }
+}
