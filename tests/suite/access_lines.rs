@@ -28,7 +28,7 @@ const ANSWERED: &[&str] = &["status", "first_byte_us"];
 /// On lines of inspected requests.
 const INSPECTED: &[&str] = &["dialect", "action", "requested", "mode", "cohort"];
 /// On lines of inspected requests whose body could be read.
-const READ: &[&str] = &["room", "text"];
+const READ: &[&str] = &["room", "text", "acknowledged"];
 /// On lines of messages of the frontend leg that went on.
 const WENT: &[&str] = &["path"];
 const REFUSED: &[&str] = &["dialect", "action", "requested", "mode", "status", "reason"];
@@ -62,7 +62,10 @@ async fn the_fields_of_a_line_by_what_became_of_the_request() {
     type Case = (Request, &'static [&'static [&'static str]]);
     let cases: [Case; 6] = [
         (Request::post("/api/chat", message), &[ALWAYS, ANSWERED, INSPECTED, READ, WENT]),
-        (Request::post("/api/chat", "{}"), &[ALWAYS, ANSWERED, INSPECTED, &["room"]]),
+        (
+            Request::post("/api/chat", "{}"),
+            &[ALWAYS, ANSWERED, INSPECTED, &["room", "acknowledged"]],
+        ),
         (Request::get("/other"), &[ALWAYS, ANSWERED]),
         (Request::get("/.well-known/processing"), &[ALWAYS, ANSWERED]),
         (Request::get("/dead"), &[ALWAYS, &["status", "reason"]]),

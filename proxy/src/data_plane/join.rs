@@ -86,7 +86,10 @@ pub fn arrive(
             // The flags changed between the legs: what would not leave any more is not missed.
             let flipped = left.generation != exchange.snapshot.generation;
             match said.is_of_mode() && flipped && leaves_alike(&exchange, &verdict, left) {
-                true => parity::Verdict::Match,
+                true => {
+                    let requested = Requested::Mode(left.mode);
+                    parity::compare(&expected, &parity::Arrived { requested, ..arrived })
+                }
                 false => said,
             }
         }

@@ -36,7 +36,8 @@ async fn follow(steps: &[Step]) {
                 let request = Request::post(BRIDGE, rpc(&params.to_string()));
                 let arrived = by_hand.send("bridge", request).await;
                 assert_eq!(said(&arrived.line)[..2], expected, "{number}: {step:?}");
-                let refused = expected[0].starts_with("room") || expected[0].starts_with("mode");
+                // Nobody is refused for a short text that somebody else said.
+                let refused = expected[0].starts_with("mode");
                 assert_eq!(arrived.forwarded.is_none(), refused, "{number}: {step:?}");
             }
         }

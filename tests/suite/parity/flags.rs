@@ -18,14 +18,16 @@ async fn with_the_contract_off_or_killed_legs_are_still_joined() {
     for flags in settings {
         let by_hand = ByHand::start(&format!("{CANARY}{flags}")).await;
         let fast = r#","processing":{"mode":"fast"}"#;
-        let somebody = r#"{"text":"5","roomId":"somebody-elses"}"#.to_owned();
+        let roomless = r#"{"text":"what nobody else happens to say, 4"}"#.to_owned();
+        let somebody =
+            r#"{"text":"what nobody else happens to say, 5","roomId":"somebody-elses"}"#.to_owned();
         let cases = [
             ("0", FAST_MODE, params("\"0\"", ""), ["match", "room_text"]),
             ("1", None, params("\"1\"", ""), ["match", "room_text"]),
             ("2", Some("7"), params("\"2\"", ""), ["match", "room_text"]),
             ("3", FAST_MODE, params("\"3\"", fast), ["mode_invented", "room_text"]),
-            ("4", None, r#"{"text":"4"}"#.to_owned(), ["room_missing", "text"]),
-            ("5", FAST_MODE, somebody, ["room_crossed", "text"]),
+            ("what nobody else happens to say, 4", None, roomless, ["room_missing", "text"]),
+            ("what nobody else happens to say, 5", FAST_MODE, somebody, ["room_crossed", "text"]),
         ];
         for (text, processing, params, expected) in &cases {
             let left = by_hand.leaves(&format!("\"{text}\""), *processing).await;

@@ -84,7 +84,7 @@ async fn a_long_value_is_written_again() {
     let by_hand = ByHand::start(REPAIRS).await;
     let value = format!(
         r#"{{"mode":"fast","profile":"fast-v1","reason":"because","more":"{}"}}"#,
-        "x".repeat(600)
+        "x".repeat(5000)
     );
     by_hand.leaves("\"long\"", Some(&value)).await;
     let arrived = by_hand.arrives(&params("\"long\"", "")).await;
