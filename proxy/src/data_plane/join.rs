@@ -148,7 +148,7 @@ fn claim(exchange: &Exchange, table: &Table, verdict: &Verdict, named: Named) ->
     };
     let sent = exchange.sent;
     let request_id = sent.request_id.then(|| id(&plane.digests, exchange));
-    let trace = sent.trace.then(|| plane.digests.digest_bytes(&exchange.trace.id));
+    let trace = sent.trace.then(|| plane.digests.fast_digest(&exchange.trace.id));
     let mode = match verdict.requested {
         Requested::Mode(mode) => mode,
         _ => Mode::DEFAULT,
@@ -300,9 +300,9 @@ pub fn leave(exchange: &mut Exchange, verdict: &Verdict, named: Named, chunks: &
         mode: left.mode,
         cohort: left.cohort,
         room: named.room.unwrap_or(0),
-        value: left.value.as_ref().map_or(0, |value| plane.digests.digest_bytes(value)),
+        value: left.value.as_ref().map_or(0, |value| plane.digests.fast_digest(value)),
     };
-    let ids = [id(&plane.digests, exchange), plane.digests.digest_bytes(&exchange.trace.id)];
+    let ids = [id(&plane.digests, exchange), plane.digests.fast_digest(&exchange.trace.id)];
     let place = table.insert(Instant::now(), window(exchange), key, kind, ids, left);
     if let Some(place) = place {
         exchange.record.left(place);
@@ -326,7 +326,7 @@ fn cohort(verdict: &Verdict) -> Option<Cohort> {
 }
 
 fn id(digests: &DigestKey, exchange: &Exchange) -> u64 {
-    digests.digest(request_id(exchange))
+    digests.fast_digest(request_id(exchange).as_bytes())
 }
 
 fn request_id(exchange: &Exchange) -> &str {

@@ -9,7 +9,7 @@ use modegate_filters::tags::Trace;
 pub const VALUE_LIMIT: usize = 4096;
 
 /// A request that went on, as the next leg is compared with it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Left {
     /// The effective mode.
     pub mode: Mode,
@@ -34,11 +34,10 @@ pub struct Left {
 }
 
 impl Left {
-    /// How many bytes it takes.
+    /// How many bytes it takes beside its own size.
     pub fn bytes(&self) -> usize {
-        // Two counters of the Arc, and what the allocator adds to each piece.
+        // With what the allocator adds to each piece.
         let pieces = [
-            2 * size_of::<usize>() + size_of::<Left>(),
             self.room.as_ref().map_or(0, |room| room.len()),
             self.value.as_ref().map_or(0, |value| value.len() + 2 * size_of::<usize>()),
             self.request_id.len(),

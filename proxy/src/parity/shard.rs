@@ -63,7 +63,7 @@ pub struct Slot {
     is_over: bool,
     next: Option<Number>,
     bytes: usize,
-    left: Option<Arc<Left>>,
+    left: Option<Left>,
 }
 
 #[derive(Debug)]
@@ -122,6 +122,23 @@ pub enum Claim {
     Nothing,
 }
 
+/// A record to be added.
+#[derive(Debug)]
+pub struct New {
+    /// Its moment, in milliseconds.
+    pub at: u64,
+    /// What it is found by.
+    pub key: Key,
+    /// What it is like.
+    pub kind: Kind,
+    /// What it is found by beside its key.
+    pub ids: [u64; 2],
+    /// What was let through.
+    pub left: Left,
+    /// What it takes.
+    pub bytes: usize,
+}
+
 /// What went with a record that left the shard.
 #[derive(Debug, Clone, Copy)]
 pub struct Gone {
@@ -152,16 +169,9 @@ impl Shard {
         + 2 * (size_of::<(Key, Group)>() + 1)
         + 2 * (size_of::<(u64, Rooms)>() + 1);
 
-    /// Adds a record of this moment.
-    pub fn push(
-        &mut self,
-        at: u64,
-        key: Key,
-        kind: Kind,
-        ids: [u64; 2],
-        left: Arc<Left>,
-        bytes: usize,
-    ) -> Number {
+    /// Adds a record.
+    pub fn push(&mut self, new: New) -> Number {
+        let New { at, key, kind, ids, left, bytes } = new;
         let number = self.first + self.slots.len() as u64;
         let slot = Slot {
             at,
@@ -279,7 +289,10 @@ impl Shard {
     /// Nothing will come of a record that is still pending.
     pub fn withdraw(&mut self, number: Number) -> bool {
         let pending = self.slot(number).is_some_and(|slot| slot.state == State::Pending);
-        pending && self.take(number, State::Withdrawn).is_some()
+        if pending {
+            self.take(number, State::Withdrawn);
+        }
+        pending
     }
 
     /// Whether somebody claimed it; `None` where it is gone.
@@ -322,8 +335,13 @@ impl Shard {
         let before = std::mem::replace(&mut slot.state, state);
         let left = match state {
             State::ClaimedByText => slot.left.clone(),
+            State::Withdrawn => {
+                slot.left = None;
+                None
+            }
             _ => slot.left.take(),
         };
+        let left = left.map(Arc::new);
         let group = self.groups.get_mut(&key)?;
         *group.count(before) -= 1;
         *group.count(state) += 1;

@@ -12,7 +12,7 @@ use modegate_filters::parity::Means;
 
 use super::hashed::Hashed;
 use super::left::Left;
-use super::shard::{Claim, Gone, Key, Kind, Number, Shard};
+use super::shard::{Claim, Gone, Key, Kind, New, Number, Shard};
 
 /// Enough that threads hardly ever meet.
 const SHARDS: usize = 64;
@@ -109,29 +109,26 @@ impl Table {
         ids: [u64; 2],
         left: Left,
     ) -> Option<Place> {
-        let cost = Self::COST + left.bytes();
+        let bytes = Self::COST + left.bytes();
         let at = self.millis(now);
-        let shard_at = shard_of(key.text);
         let before = at.saturating_sub(millis(window));
-        let mut left = Some(left);
-        let mut place = None;
-        for offset in 0..SHARDS {
-            let dropping = (shard_at + offset) % SHARDS;
-            let gone = self.make_room(dropping, cost, at, before);
-            for gone in gone.iter().flatten() {
-                self.forget(dropping, gone);
-            }
-            if self.over(cost).is_none() {
-                let mut shard = self.shard(shard_at)?;
-                self.records.fetch_add(1, Relaxed);
-                self.bytes.fetch_add(cost, Relaxed);
-                let left = Arc::new(left.take()?);
-                let number = shard.push(at, key, kind, ids, left, cost);
-                place = Some(Place { shard: shard_at, number });
+        let shard_at = shard_of(key.text);
+        let mut new = Some(New { at, key, kind, ids, left, bytes });
+        let (gone, mut place) = {
+            let mut shard = self.shard(shard_at)?;
+            let gone = self.make_room(&mut shard, bytes, at, before);
+            (gone, self.push(shard_at, &mut shard, bytes, &mut new))
+        };
+        gone.iter().flatten().for_each(|gone| self.forget(shard_at, gone));
+        for other in (shard_at + 1..shard_at + SHARDS).map(|other| other % SHARDS) {
+            if place.is_some() {
                 break;
             }
+            let gone = self.make_room(&mut *self.shard(other)?, bytes, at, before);
+            gone.iter().flatten().for_each(|gone| self.forget(other, gone));
+            place = self.push(shard_at, &mut *self.shard(shard_at)?, bytes, &mut new);
         }
-        if let (None, Some(bound)) = (place, self.over(cost)) {
+        if let (None, Some(bound)) = (place, self.over(bytes)) {
             self.shed(bound, at);
         }
         let place = place?;
@@ -144,15 +141,31 @@ impl Table {
         Some(place)
     }
 
+    /// Puts it in its shard, where there is room for it.
+    fn push(
+        &self,
+        at: usize,
+        shard: &mut Shard,
+        cost: usize,
+        new: &mut Option<New>,
+    ) -> Option<Place> {
+        if self.over(cost).is_some() {
+            return None;
+        }
+        let number = shard.push(new.take()?);
+        self.records.fetch_add(1, Relaxed);
+        self.bytes.fetch_add(cost, Relaxed);
+        Some(Place { shard: at, number })
+    }
+
     /// Drops what is too old, and while there is too much in all the oldest.
     fn make_room(
         &self,
-        shard: usize,
+        shard: &mut Shard,
         cost: usize,
         at: u64,
         before: u64,
     ) -> [Option<Gone>; EXPIRED_AT_ONCE] {
-        let Some(mut shard) = self.shard(shard) else { return [None; EXPIRED_AT_ONCE] };
         std::array::from_fn(|_| {
             let gone = shard.expire(before).or_else(|| {
                 let bound = self.over(cost)?;

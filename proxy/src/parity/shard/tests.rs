@@ -8,8 +8,8 @@ fn mode(name: &str) -> Mode {
     modes.find(name).unwrap()
 }
 
-fn left(name: &str) -> Arc<Left> {
-    Arc::new(Left {
+fn left(name: &str) -> Left {
+    Left {
         mode: Mode::DEFAULT,
         cohort: None,
         rank: None,
@@ -20,7 +20,7 @@ fn left(name: &str) -> Arc<Left> {
         trace: Trace::new(1),
         span: 1,
         generation: 1,
-    })
+    }
 }
 
 fn key(text: u64, room: u64) -> Key {
@@ -28,7 +28,8 @@ fn key(text: u64, room: u64) -> Key {
 }
 
 fn push(shard: &mut Shard, name: &str, key: Key, mode: Mode) -> Number {
-    shard.push(0, key, Kind { mode, cohort: None, room: key.room, value: 0 }, [0; 2], left(name), 1)
+    let kind = Kind { mode, cohort: None, room: key.room, value: 0 };
+    shard.push(New { at: 0, key, kind, ids: [0; 2], left: left(name), bytes: 1 })
 }
 
 /// What a claim found, in a word.
