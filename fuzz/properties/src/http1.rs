@@ -123,7 +123,8 @@ impl<'b> Reader<'b> {
         }
         let trailers = self.fields()?;
         let framing = |(name, _): &(String, _)| {
-            matches!(name.as_str(), "content-length" | "transfer-encoding" | "host")
+            let framing = ["content-length", "transfer-encoding", "host", "connection", "upgrade"];
+            framing.contains(&name.as_str())
         };
         match trailers.iter().any(framing) {
             true => Err(Stop::Wrong("a trailer")),
