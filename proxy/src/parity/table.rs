@@ -141,6 +141,13 @@ impl Table {
                 index.insert(id, Indexed { place, is_shared });
             }
         }
+        // A full table may have dropped it before it was indexed.
+        if self.shed_lately(now, window) && self.shard(shard_at)?.is_claimed(place.number).is_none()
+        {
+            let (number, unclaimed) = (place.number, false);
+            self.forget(shard_at, &Gone { ids, number, bytes: 0, unclaimed });
+            return None;
+        }
         Some(place)
     }
 
