@@ -21,7 +21,7 @@ const DEFAULT_WINDOW: Duration = Duration::from_secs(30);
 /// Half a minute of two thousand messages a second.
 const DEFAULT_RECORDS: usize = 65_536;
 /// Enough for that many, with rooms as long as they usually are.
-const DEFAULT_MEMORY: usize = 80 * MIB;
+const DEFAULT_MEMORY: usize = 96 * MIB;
 /// A wrong mode is better refused than silently served.
 const DEFAULT_ON_MISMATCH: OnMismatch = OnMismatch::Reject;
 
@@ -38,7 +38,7 @@ pub struct Parity {
     /// How many records of what a leg let through are held, for each of the two legs; 65536. In
     /// force until the process ends.
     pub records: usize,
-    /// How many bytes those records may take, for each of the two legs; 80 MiB. In force until the
+    /// How many bytes those records may take, for each of the two legs; 96 MiB. In force until the
     /// process ends.
     pub memory: usize,
 }

@@ -21,8 +21,9 @@ const EXPIRED_AT_ONCE: usize = 4;
 /// So many by a look or a sweep before it lets others in.
 const SWEPT_AT_ONCE: usize = 256;
 
-/// What the allocator loses between the pieces of a record, in bytes: measured on a full table.
-const LOSS: usize = 96;
+/// What a record takes beside its pieces, in bytes, for what the allocator keeps of collections that
+/// grew and loses between pieces: measured on a full table (docs/parity.md, "Bounds").
+const LOSS: usize = 256;
 
 /// Where a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
