@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::bucket::Cohort;
 use crate::contract::{Contract, Fault, Mode, Profile, Reading, Requested};
+use crate::route::Leg;
 
 /// The flags that one request sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,13 @@ pub struct Flags {
     pub cloud_enforced: bool,
     /// Hard rollback: everything is removed everywhere, whatever the rest says.
     pub kill: bool,
+}
+
+impl Flags {
+    /// Whether what does not fit what the leg before let through is kept from going on here.
+    pub fn enforces(self, leg: Leg) -> bool {
+        leg == Leg::Bridge && self.cloud_enforced && !self.kill
+    }
 }
 
 /// What is done with a request.

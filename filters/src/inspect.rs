@@ -290,4 +290,4 @@ pub(crate) fn id(found: &Found, chunks: &[Bytes]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -28,12 +28,12 @@ impl DigestKey {
         };
         let mut hasher = self.strong.build_hasher();
         hasher.write(start);
-        let ends =
-            bytes.get(STRONG..END).zip(bytes.len().checked_sub(END).and_then(|at| bytes.get(at..)));
-        match ends.filter(|_| bytes.len() > 2 * END) {
-            None => hasher.write_u64(self.fast.hash_one(rest)),
-            Some(ends) => hasher.write_u64(self.fast.hash_one((ends, bytes.len()))),
-        }
+        let length = bytes.len();
+        let ends = bytes.get(STRONG..END).zip(bytes.get(length.saturating_sub(END)..));
+        hasher.write_u64(match ends.filter(|_| length > 2 * END) {
+            None => self.fast.hash_one(rest),
+            Some(ends) => self.fast.hash_one((ends, length)),
+        });
         hasher.finish()
     }
 
@@ -54,6 +54,11 @@ impl DigestKey {
     pub fn fast_digest(&self, bytes: &[u8]) -> u64 {
         self.fast.hash_one(bytes)
     }
+}
+
+/// A digest as logs, answers and traces write it.
+pub fn hex(digest: u64) -> String {
+    format!("{digest:016x}")
 }
 
 #[cfg(test)]

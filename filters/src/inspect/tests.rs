@@ -13,7 +13,8 @@ const ON: Flags =
     Flags { contract: true, runtime: false, ui: false, cloud_enforced: false, kill: false };
 const FAST: Flags = Flags { runtime: true, ..ON };
 
-fn policy(downgrade: Downgrade, percent: f64, keys: Vec<KeySource>) -> Policy {
+/// A policy of the modes default and fast, with one profile.
+pub(crate) fn policy(downgrade: Downgrade, percent: f64, keys: Vec<KeySource>) -> Policy {
     let modes = Modes::new(["default".to_owned(), "fast".to_owned()]).unwrap();
     let fast = modes.find("fast").unwrap();
     let profile = Arc::new(Profile::new("fast-v1".to_owned(), fast).unwrap());

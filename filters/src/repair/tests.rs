@@ -1,36 +1,12 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
 use http::{HeaderName, Method};
 
 use super::*;
-use crate::bucket::{Canary, KeySource, Share};
-use crate::contract::{Contract, Modes, Profile};
+use crate::bucket::KeySource;
+use crate::inspect::tests::policy;
 use crate::route::{Carries, route};
 
 const FLAGS: Flags =
     Flags { contract: true, runtime: true, ui: false, cloud_enforced: true, kill: false };
-
-fn policy(downgrade: Downgrade, percent: f64, key: KeySource) -> Policy {
-    let modes = Modes::new(["default".to_owned(), "fast".to_owned()]).unwrap();
-    let fast = modes.find("fast").unwrap();
-    let profile = Arc::new(Profile::new("fast-v1".to_owned(), fast).unwrap());
-    let contract = Contract {
-        field: "processing".to_owned(),
-        modes,
-        downgrade,
-        body_limit: 4096,
-        profiles: BTreeMap::from([("fast-v1".to_owned(), profile)]),
-    };
-    let canary = Canary {
-        salt: "s".to_owned(),
-        share: Share::from_percent(percent).unwrap(),
-        keys: vec![key],
-        allow: BTreeSet::new(),
-        deny: BTreeSet::new(),
-    };
-    Policy::new(contract, canary)
-}
 
 fn repaired(
     policy: &Policy,
@@ -53,7 +29,7 @@ const FAST: &str = r#"{"mode":"fast","profile":"fast-v1","reason":"voice"}"#;
 
 #[test]
 fn what_left_is_put_back_and_nothing_else_changes() {
-    let policy = policy(Downgrade::Replace, 100.0, KeySource::Room);
+    let policy = policy(Downgrade::Replace, 100.0, vec![KeySource::Room]);
     let fast = Bytes::from_static(FAST.as_bytes());
     let left = PutBack { value: Some(&fast), room: Some("r1"), cohort: Some(Cohort::Canary) };
     #[rustfmt::skip]
@@ -101,7 +77,7 @@ fn an_invented_mode_is_taken_away() {
         (Downgrade::Strip, r#"{"params":{"roomId":"r1"}}"#),
     ];
     for (downgrade, expected) in cases {
-        let policy = policy(downgrade, 100.0, KeySource::Room);
+        let policy = policy(downgrade, 100.0, vec![KeySource::Room]);
         let (verdict, out) = repaired(&policy, FLAGS, body, &left).unwrap();
         assert_eq!((out.as_str(), verdict.effective), (expected, Mode::DEFAULT));
     }
@@ -119,11 +95,11 @@ fn the_flags_of_the_moment_decide() {
     for (flags, percent, expected) in
         [(off, 100.0, replaced), (FLAGS, 0.0, replaced), (killed, 100.0, body)]
     {
-        let policy = policy(Downgrade::Replace, percent, KeySource::Room);
+        let policy = policy(Downgrade::Replace, percent, vec![KeySource::Room]);
         let (verdict, out) = repaired(&policy, flags, body, &left).unwrap();
         assert_eq!((out.as_str(), verdict.effective), (expected, Mode::DEFAULT), "{flags:?}");
     }
-    let policy = policy(Downgrade::Replace, 100.0, KeySource::Room);
+    let policy = policy(Downgrade::Replace, 100.0, vec![KeySource::Room]);
     let mode = |flags, cohort| policy.would_leave(flags, Some(&fast), cohort);
     assert_eq!(Some(mode(FLAGS, Cohort::Canary)), policy.contract().modes.find("fast"));
     assert_eq!(mode(FLAGS, Cohort::Control), Mode::DEFAULT);
@@ -134,7 +110,7 @@ fn the_flags_of_the_moment_decide() {
 #[test]
 fn a_cohort_by_header_is_carried_across() {
     let policy =
-        policy(Downgrade::Replace, 0.0, KeySource::Header(HeaderName::from_static("x-user")));
+        policy(Downgrade::Replace, 0.0, vec![KeySource::Header(HeaderName::from_static("x-user"))]);
     let fast = Bytes::from_static(br#"{"mode":"fast"}"#);
     for (cohort, expected) in [(Some(Cohort::Canary), "fast"), (None, "default")] {
         let left = PutBack { value: Some(&fast), room: Some("r1"), cohort };

@@ -8,6 +8,7 @@ use modegate_filters::parity::{Means, Verdict};
 use modegate_filters::route::Leg;
 use serde_json::{Map, Value, json};
 
+use crate::digest::hex;
 use crate::metrics::{Enforced, Metrics, Source, Sources, kinds, read};
 use crate::parity::{Mismatch, Parity};
 
@@ -71,7 +72,6 @@ fn of_leg(metrics: &Metrics, parity: &Parity, leg: Leg) -> Value {
 }
 
 fn shown(mismatch: &Mismatch, modes: &Modes) -> Value {
-    let room = |digest: Option<u64>| digest.map(|digest| format!("{digest:016x}"));
     let (expected, found) = mismatch.mode;
     let at = mismatch.at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     json!({
@@ -81,13 +81,13 @@ fn shown(mismatch: &Mismatch, modes: &Modes) -> Value {
         "joined_by": mismatch.means.word(),
         "expected": {
             "mode": modes.name(expected),
-            "room": room(mismatch.room.0),
+            "room": mismatch.room.0.map(hex),
             "generation": mismatch.generation.0,
             "request_id": mismatch.request_id.0,
         },
         "found": {
             "mode": found.unwrap_or(Requested::Nothing).word(modes),
-            "room": room(mismatch.room.1),
+            "room": mismatch.room.1.map(hex),
             "generation": mismatch.generation.1,
             "request_id": mismatch.request_id.1,
         },

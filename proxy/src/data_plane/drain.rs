@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 /// How long a connection that has not asked yet is waited for when the drain starts: a client that
 /// has just connected is about to ask.
-pub const FIRST_REQUEST: Duration = Duration::from_millis(500);
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Told once, heard by every connection and every listener of a service.
 #[derive(Clone, Debug)]

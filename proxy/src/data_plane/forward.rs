@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use modegate_filters::rejection::Rejection;
@@ -20,8 +20,9 @@ use tower::Service;
 use super::attire::Attire;
 use super::exchange::{Exchange, Payload};
 use super::framed::broken;
-use super::held_answer::{self, is_contradiction};
+use super::held_answer;
 use super::hop;
+use super::media::{is_event_stream, is_media};
 use super::origin::Origin;
 use super::pool::{Keep, Lease, Protocol};
 use super::record::Record;
@@ -95,11 +96,8 @@ async fn forward(mut exchange: Exchange) -> Answer {
             let streams = is_stream(answer.headers());
             let mut record = record;
             record.look_at(answer.status(), answer.headers());
-            if !streams && let Some(witness) = record.enforced() {
-                let is_refused = is_contradiction(witness.verdict());
-                if is_refused || witness.is_document() {
-                    return held_answer::give_back(answer, lease, record, id.as_deref()).await;
-                }
+            if !streams && held_answer::is_kept(&record) {
+                return held_answer::give_back(answer, lease, record, id.as_deref()).await;
             }
             let idle = if streams { timeouts.stream_idle } else { Some(timeouts.idle) };
             give_back(answer, record, |body, record| Reply::upstream(body, lease, idle, record))
@@ -262,12 +260,5 @@ fn fault(error: &hyper::Error) -> Rejection {
 
 /// Whether a body may be silent for long: an event stream, or the messages of a gRPC call.
 fn is_stream(headers: &HeaderMap) -> bool {
-    let names: [&[u8]; 2] = [b"text/event-stream", b"application/grpc"];
-    headers.get(CONTENT_TYPE).map(|value| value.as_bytes().trim_ascii_start()).is_some_and(
-        |value| {
-            names.iter().any(|name| {
-                value.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
-            })
-        },
-    )
+    is_event_stream(headers) || is_media(headers, b"application/grpc")
 }

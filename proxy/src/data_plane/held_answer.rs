@@ -20,11 +20,17 @@ use super::record::Record;
 use super::refuse::{refuse, refuse_mismatch};
 use super::reply::Reply;
 use super::stack::Answer;
-use super::witness::{DOCUMENT_LIMIT, PIECE};
+use super::witness::{DOCUMENT_LIMIT, PIECE, Witness};
 use crate::metrics::{Enforced, count};
 
-/// Whether an answer that is found so is kept from its client.
-pub fn is_contradiction(verdict: Verdict) -> bool {
+/// Whether the upstream's answer is looked into before its client sees anything of it, or is refused
+/// for its head.
+pub fn is_kept(record: &Record) -> bool {
+    let kept = |witness: &Witness| witness.is_document() || is_contradiction(witness.verdict());
+    record.enforced().is_some_and(kept)
+}
+
+fn is_contradiction(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::AckAltered | Verdict::RoomCrossed)
 }
 

@@ -13,7 +13,6 @@ use modegate_filters::rejection::Rejection;
 use super::Plane;
 use super::client_io::{ClientIo, Transport};
 use super::connection::Connection;
-use super::drain::FIRST_REQUEST;
 use super::stack::{Answer, Serve};
 use crate::metrics::count;
 
@@ -54,7 +53,7 @@ pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream
                 biased;
                 _ = http1.as_mut() => return,
                 () = serving.first() => {}
-                () = tokio::time::sleep(FIRST_REQUEST) => {}
+                () = drain.last_call() => {}
             }
             http1.as_mut().graceful_shutdown();
             http1.await

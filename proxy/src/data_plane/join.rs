@@ -1,28 +1,21 @@
-//! Where a leg meets the leg before: what arrives is compared with what was let through, a mismatch
-//! is refused or repaired where the flags say so, and what leaves is written down for the next leg.
+//! Where a leg meets the leg before: what arrives is compared with what was let through, and what
+//! leaves is written down for the next leg. What is done about a mismatch is in `enforce`.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use modegate_config::OnMismatch;
-use modegate_filters::bucket::{Cohort, Why};
 use modegate_filters::contract::{Mode, Requested};
-use modegate_filters::decide::Action;
 use modegate_filters::inspect::Verdict;
-use modegate_filters::mismatch::{Mismatch, Shape};
 use modegate_filters::parity::{self, Means};
-use modegate_filters::repair::PutBack;
 use modegate_filters::route::{Leg, Route};
 use modegate_filters::tags::Trace;
 use modegate_filters::text;
 
+use super::enforce::{Enforcement, cohort, enforce, leaves_alike, refuse};
 use super::exchange::Exchange;
 use super::named::Named;
-use super::refuse::refuse_mismatch;
 use super::stack::Answer;
 use crate::digest::DigestKey;
-use crate::flags::Snapshot;
 use crate::metrics::{Enforced, Source, count};
 use crate::parity::{self as table, Claim, Kind, Left, Table, VALUE_LIMIT, Wanted};
 
@@ -69,30 +62,7 @@ pub fn arrive(
         Claim::Taken | Claim::Ambiguous | Claim::Nothing => (None, true),
     };
     let said = match (&left, claim) {
-        (Some(left), _) => {
-            // What another key says is no drift: the API server drops the headers that were one.
-            let by_one_key = left.rank == verdict.assignment.rank;
-            let expected = parity::Left {
-                mode: left.mode,
-                cohort: left.cohort.filter(|_| by_one_key),
-                room: left.room.as_deref(),
-            };
-            let arrived = parity::Arrived {
-                requested: verdict.requested,
-                cohort: cohort(&verdict),
-                room: verdict.room.as_deref(),
-            };
-            let said = parity::compare(&expected, &arrived);
-            // The flags changed between the legs: what would not leave any more is not missed.
-            let flipped = left.generation != exchange.snapshot.generation;
-            match said.is_of_mode() && flipped && leaves_alike(&exchange, &verdict, left) {
-                true => {
-                    let requested = Requested::Mode(left.mode);
-                    parity::compare(&expected, &parity::Arrived { requested, ..arrived })
-                }
-                false => said,
-            }
-        }
+        (Some(left), _) => compare(&exchange, &verdict, left),
         (None, Claim::Taken) => parity::Verdict::Duplicate,
         (None, _) => parity::Verdict::Unobserved,
     };
@@ -132,6 +102,34 @@ pub fn arrive(
     }
 }
 
+/// What a message's record says of it.
+fn compare(exchange: &Exchange, verdict: &Verdict, left: &Left) -> parity::Verdict {
+    // What another key says is no drift: the API server drops the headers that were one.
+    let by_one_key = left.rank == verdict.assignment.rank;
+    let expected = parity::Left {
+        mode: left.mode,
+        cohort: left.cohort.filter(|_| by_one_key),
+        room: left.room.as_deref(),
+    };
+    let arrived = parity::Arrived {
+        requested: verdict.requested,
+        cohort: cohort(verdict),
+        room: verdict.room.as_deref(),
+    };
+    let said = parity::compare(&expected, &arrived);
+    // The flags changed between the legs: what would not leave any more is not missed.
+    let flipped = left.generation != exchange.snapshot.generation;
+    if said.is_of_mode() && flipped && leaves_alike(exchange, verdict, left) {
+        let requested = Requested::Mode(left.mode);
+        return parity::compare(&expected, &parity::Arrived { requested, ..arrived });
+    }
+    said
+}
+
+fn says_another(left: &Left, named: Named) -> bool {
+    left.text.zip(named.text).is_some_and(|(left, arrived)| left != arrived)
+}
+
 /// The server in between dropped the trace: it goes on all the same.
 fn continue_trace(exchange: &mut Exchange, left: &Left) {
     if !exchange.sent.trace {
@@ -155,100 +153,6 @@ fn claim(exchange: &Exchange, table: &Table, verdict: &Verdict, named: Named) ->
     };
     let wanted = Wanted { key, by_key, ids: [request_id, trace], mode };
     table.claim(Instant::now(), window(exchange), &wanted)
-}
-
-/// What is done about a mismatch.
-enum Enforcement {
-    None,
-    /// What was let through is put back: what goes on matches.
-    Repair(Box<Verdict>),
-    Reject(Arc<Left>),
-}
-
-/// Decides on a mismatch: it is refused or repaired where `cloud_enforced` is on and that makes a
-/// difference. After a rollback between the two legs the mode would not be applied any more, and
-/// its loss is none.
-fn enforce(
-    exchange: &Exchange,
-    route: &Route,
-    verdict: &Verdict,
-    left: &Arc<Left>,
-    said: parity::Verdict,
-    chunks: &[Bytes],
-) -> Enforcement {
-    let (flags, settings) = (exchange.snapshot.flags, &exchange.snapshot.settings);
-    if exchange.plane.leg != Leg::Bridge || !flags.cloud_enforced || flags.kill {
-        return Enforcement::None;
-    }
-    if said.is_of_mode() && leaves_alike(exchange, verdict, left) {
-        return Enforcement::None;
-    }
-    let put_back = PutBack {
-        value: left.value.as_ref(),
-        room: left.room.as_deref(),
-        cohort: told_before(verdict, left),
-    };
-    let repaired = match settings.on_mismatch {
-        OnMismatch::Reject => None,
-        OnMismatch::Repair => {
-            settings.policy.repair(flags, route, exchange.headers(), chunks, &put_back)
-        }
-    };
-    match repaired {
-        Some(repaired) => Enforcement::Repair(Box::new(repaired)),
-        None => Enforcement::Reject(left.clone()),
-    }
-}
-
-/// Whether the message leaves in the mode that the flags of this moment would give what was let
-/// through.
-fn leaves_alike(exchange: &Exchange, verdict: &Verdict, left: &Left) -> bool {
-    let Snapshot { flags, settings, .. } = &*exchange.snapshot;
-    let cohort = told_before(verdict, left).or(cohort(verdict)).unwrap_or(Cohort::Control);
-    let would_leave = settings.policy.would_leave(*flags, left.value.as_ref(), cohort);
-    verdict.rejection.is_none() && would_leave == verdict.effective
-}
-
-/// The cohort that another key told on the leg before: the server in between drops the headers that
-/// may be one.
-fn told_before(verdict: &Verdict, left: &Left) -> Option<Cohort> {
-    left.cohort.filter(|_| left.rank != verdict.assignment.rank)
-}
-
-fn says_another(left: &Left, named: Named) -> bool {
-    left.text.zip(named.text).is_some_and(|(left, arrived)| left != arrived)
-}
-
-fn refuse(
-    exchange: Exchange,
-    route: &Route,
-    verdict: &Verdict,
-    named: Named,
-    (left, said): (&Left, parity::Verdict),
-) -> Answer {
-    let plane = exchange.plane;
-    let modes = &exchange.snapshot.settings.policy.contract().modes;
-    let room = |digest: Option<u64>| {
-        digest.map_or_else(|| "none".to_owned(), |digest| format!("{digest:016x}"))
-    };
-    let (expected, found) = match said.is_of_room() {
-        true => {
-            let expected = left.room.as_deref().map(|room| plane.digests.digest(room));
-            (room(expected), room(named.room))
-        }
-        false => (modes.name(left.mode).to_owned(), verdict.requested.word(modes).to_owned()),
-    };
-    let mismatch = Mismatch { verdict: said, expected: &expected, found: &found };
-    let mut record = exchange.record;
-    record.judged(&Verdict { action: Action::Reject, ..verdict.clone() }, named);
-    refuse_mismatch(record, &mismatch, shape(route), verdict.id.as_deref())
-}
-
-fn shape(route: &Route) -> Shape {
-    match route.name.ends_with("/stream") {
-        true => Shape::Events,
-        false => Shape::Whole,
-    }
 }
 
 fn remember(
@@ -318,11 +222,6 @@ fn rewritten(exchange: &Exchange, verdict: &Verdict) -> Option<Bytes> {
         value.insert("profile".to_owned(), profile.name.as_str().into());
     }
     Some(Bytes::from(value.to_string()))
-}
-
-/// The cohort, where there was a key to tell it by.
-fn cohort(verdict: &Verdict) -> Option<Cohort> {
-    (verdict.assignment.why != Why::NoKey).then_some(verdict.assignment.cohort)
 }
 
 fn id(digests: &DigestKey, exchange: &Exchange) -> u64 {

@@ -25,6 +25,7 @@ use super::named::Named;
 use super::read::Read;
 use super::serving::{Busy, Serving};
 use super::witness::Witness;
+use crate::digest::hex;
 use crate::flags::Snapshot;
 use crate::metrics::{Gauge, Held, Labels, Outcome, Path, count};
 use crate::parity::Place;
@@ -378,10 +379,6 @@ impl Drop for Record {
             self.plane.traces.record(|| self.span(lasted, concluded.acknowledged));
         }
     }
-}
-
-fn hex(digest: u64) -> String {
-    format!("{digest:016x}")
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
 use modegate_filters::answers::Acknowledged;
 use modegate_filters::contract::{Fault, Mode, Modes, Requested};
 use modegate_filters::dialect::Dialect;
@@ -16,6 +16,7 @@ use modegate_filters::stream::{Ending, Observer, Style};
 use modegate_filters::tags;
 use percent_encoding::percent_decode;
 
+use super::media::{is_event_stream, is_media};
 use super::named::Named;
 use crate::digest::DigestKey;
 
@@ -73,18 +74,15 @@ pub struct Brought {
 impl Witness {
     /// A look at the answer with this head.
     pub fn of(asked: Asked, headers: &HeaderMap, modes: &Modes, digests: &DigestKey) -> Witness {
-        let media = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-        let is = |name: &[u8]| {
-            let media = media.trim_ascii_start();
-            media.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
-        };
         let encoded = headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity");
         let body = match () {
             () if encoded => Body::Unread,
-            () if is(b"text/event-stream") => {
+            () if is_event_stream(headers) => {
                 Body::Events(Box::new(Observer::new(asked.dialect, asked.route)))
             }
-            () if is(b"application/json") => Body::Document { pieces: Vec::new(), size: 0 },
+            () if is_media(headers, b"application/json") => {
+                Body::Document { pieces: Vec::new(), size: 0 }
+            }
             () => Body::Unread,
         };
         let (mode, is_foreign, last_event, spoke) = (None, false, None, false);

@@ -8,10 +8,9 @@ use modegate_filters::contract::{Mode, Modes, Requested};
 use modegate_filters::route::Leg;
 use modegate_filters::stream::{Ending, Style};
 use prometheus_client::encoding::DescriptorEncoder;
-use prometheus_client::metrics::MetricType;
 
-use super::scrape::{NoLabels, family, load};
-use super::{COHORTS, Histogram, Labels, cohort, names};
+use super::scrape::counters;
+use super::{COHORTS, Histogram, Labels, cohort, names, read};
 
 /// The way that a message of the frontend leg took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,17 +87,11 @@ impl AnswerCounts {
 
     /// Writes the counts that are no histograms of [`Labels`].
     pub fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
-        let mut streams = family(encoder, names::STREAMS, MetricType::Counter)?;
-        for leg in Leg::ALL {
-            for (style, mode, cohort) in self.stream_kinds(leg) {
-                let labels = Labels {
-                    leg,
-                    dialect: None,
-                    cohort: Some(cohort),
-                    mode,
-                    requested: Requested::Nothing,
-                };
-                for ending in Ending::ALL {
+        let streams = Leg::ALL.into_iter().flat_map(|leg| {
+            self.stream_kinds(leg).flat_map(move |(style, mode, cohort)| {
+                let requested = Requested::Nothing;
+                let labels = Labels { leg, dialect: None, cohort: Some(cohort), mode, requested };
+                Ending::ALL.into_iter().map(move |ending| {
                     let set = [
                         ("leg", leg.word()),
                         ("style", style.word()),
@@ -106,14 +99,11 @@ impl AnswerCounts {
                         ("cohort", cohort.word()),
                         ("ending", ending.word()),
                     ];
-                    let count = self.streams(labels, style, ending).map_or(0, load);
-                    streams
-                        .encode_family(&set)?
-                        .encode_counter::<NoLabels, _, f64>(&count, None)?;
-                }
-            }
-        }
-        Ok(())
+                    (set, read(self.streams(labels, style, ending)))
+                })
+            })
+        });
+        counters(encoder, names::STREAMS, streams)
     }
 
     /// The styles that a leg's servers speak, in every mode and cohort.

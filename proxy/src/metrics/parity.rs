@@ -6,10 +6,9 @@ use std::sync::atomic::AtomicU64;
 use modegate_filters::parity::{Means, Verdict};
 use modegate_filters::route::Leg;
 use prometheus_client::encoding::DescriptorEncoder;
-use prometheus_client::metrics::MetricType;
 
-use super::names;
-use super::scrape::{NoLabels, family, load, signed};
+use super::scrape::{counters, gauges};
+use super::{names, read};
 use crate::parity::Parity;
 
 /// What is done about a mismatch.
@@ -95,44 +94,34 @@ impl ParityCounts {
         encoder: &mut DescriptorEncoder<'_>,
         parity: &Parity,
     ) -> Result<(), Error> {
-        let mut verdicts = family(encoder, names::PARITY, MetricType::Counter)?;
-        for (leg, verdict) in kinds() {
+        let verdicts = kinds().map(|(leg, verdict)| {
             let set = [("leg", leg.word()), ("verdict", verdict.word())];
-            let count = self.count(parity, leg, verdict);
-            verdicts.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&count, None)?;
-        }
-        let mut joins = family(encoder, names::PARITY_JOINS, MetricType::Counter)?;
-        for leg in [Leg::Bridge, Leg::Runtime] {
-            for means in Means::ALL {
-                let set = [("leg", leg.word()), ("means", means.word())];
-                let count = self.joins(leg, means).map_or(0, load);
-                joins.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&count, None)?;
-            }
-        }
-        let mut enforced = family(encoder, names::PARITY_ENFORCED, MetricType::Counter)?;
-        for (kind, word) in ENFORCED {
-            let count = self.enforced(kind).map_or(0, load);
-            let set = [("action", word)];
-            enforced.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&count, None)?;
-        }
-        let mut contamination = family(encoder, names::CONTAMINATION, MetricType::Counter)?;
-        for leg in Leg::ALL {
-            for (source, word) in SOURCES {
-                let set = [("leg", leg.word()), ("source", word)];
-                let count = self.contamination(leg, source).map_or(0, load);
-                contamination
-                    .encode_family(&set)?
-                    .encode_counter::<NoLabels, _, f64>(&count, None)?;
-            }
-        }
+            (set, self.count(parity, leg, verdict))
+        });
+        counters(encoder, names::PARITY, verdicts)?;
+        let joins = [Leg::Bridge, Leg::Runtime].into_iter().flat_map(|leg| {
+            Means::ALL.into_iter().map(move |means| {
+                ([("leg", leg.word()), ("means", means.word())], read(self.joins(leg, means)))
+            })
+        });
+        counters(encoder, names::PARITY_JOINS, joins)?;
+        let enforced = ENFORCED.into_iter();
+        let enforced = enforced.map(|(kind, word)| ([("action", word)], read(self.enforced(kind))));
+        counters(encoder, names::PARITY_ENFORCED, enforced)?;
+        let contamination = Leg::ALL.into_iter().flat_map(|leg| {
+            SOURCES.into_iter().map(move |(source, word)| {
+                ([("leg", leg.word()), ("source", word)], read(self.contamination(leg, source)))
+            })
+        });
+        counters(encoder, names::CONTAMINATION, contamination)?;
         encode_tables(encoder, parity)
     }
 
     /// How often a verdict was given.
     pub fn count(&self, parity: &Parity, leg: Leg, verdict: Verdict) -> u64 {
         match (verdict, parity.of(leg)) {
-            (Verdict::Unclaimed, Some(table)) => load(&table.unclaimed),
-            _ => self.verdicts(leg, verdict).map_or(0, load),
+            (Verdict::Unclaimed, Some(table)) => read(Some(&table.unclaimed)),
+            _ => read(self.verdicts(leg, verdict)),
         }
     }
 }
@@ -161,28 +150,20 @@ pub fn kinds() -> impl Iterator<Item = (Leg, Verdict)> {
 
 fn encode_tables(encoder: &mut DescriptorEncoder<'_>, parity: &Parity) -> Result<(), Error> {
     let legs = [Leg::Frontend, Leg::Bridge];
-    let size = |leg| parity.of(leg).map_or((0, 0), |table| table.size());
-    let mut records = family(encoder, names::PARITY_RECORDS, MetricType::Gauge)?;
-    for leg in legs {
-        let value = signed(size(leg).0 as u64);
-        records.encode_family(&[("leg", leg.word())])?.encode_gauge(&value)?;
-    }
-    let mut bytes = family(encoder, names::PARITY_BYTES, MetricType::Gauge)?;
-    for leg in legs {
-        let value = signed(size(leg).1 as u64);
-        bytes.encode_family(&[("leg", leg.word())])?.encode_gauge(&value)?;
-    }
-    let mut dropped = family(encoder, names::PARITY_DROPPED, MetricType::Counter)?;
-    for leg in legs {
-        let table = parity.of(leg);
-        let counts = [
-            ("records", table.map_or(0, |table| load(&table.dropped.records))),
-            ("bytes", table.map_or(0, |table| load(&table.dropped.bytes))),
+    let of = |leg: Leg| {
+        let (records, bytes) = parity.of(leg).map_or((0, 0), |table| table.size());
+        ([("leg", leg.word())], records as u64, bytes as u64)
+    };
+    let sizes = legs.map(of);
+    gauges(encoder, names::PARITY_RECORDS, sizes.into_iter().map(|(set, size, _)| (set, size)))?;
+    gauges(encoder, names::PARITY_BYTES, sizes.into_iter().map(|(set, _, size)| (set, size)))?;
+    let dropped = legs.into_iter().flat_map(|leg| {
+        let dropped = parity.of(leg).map(|table| &table.dropped);
+        let bounds = [
+            ("records", read(dropped.map(|dropped| &dropped.records))),
+            ("bytes", read(dropped.map(|dropped| &dropped.bytes))),
         ];
-        for (bound, count) in counts {
-            let set = [("leg", leg.word()), ("bound", bound)];
-            dropped.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&count, None)?;
-        }
-    }
-    Ok(())
+        bounds.map(|(bound, count)| ([("leg", leg.word()), ("bound", bound)], count))
+    });
+    counters(encoder, names::PARITY_DROPPED, dropped)
 }

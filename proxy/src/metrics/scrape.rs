@@ -18,13 +18,13 @@ use prometheus_client::registry::Registry;
 
 use super::histogram::Reading;
 use super::names::{self, Name};
-use super::{ACTIONS, Format, Gauge, Histogram, Labels, Metrics, Outcome, SpanResult};
-use crate::flags::{Reload, Store};
+use super::{ACTIONS, Format, Gauge, Histogram, Labels, Metrics, Outcome, SpanResult, read};
+use crate::flags::{FlagView, Reload, Store};
 use crate::logging::Logging;
 use crate::parity::Parity;
 
 /// The labels of the exemplars that we do not have.
-pub(super) type NoLabels = [(&'static str, &'static str); 0];
+type NoLabels = [(&'static str, &'static str); 0];
 
 /// Where the numbers come from.
 #[derive(Clone, Debug)]
@@ -169,22 +169,20 @@ impl Metrics {
     }
 
     fn encode_decisions(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
-        let mut rejections = family(encoder, names::REJECTIONS, MetricType::Counter)?;
-        for leg in Leg::ALL {
-            for rejection in Rejection::ALL {
+        let rejections = Leg::ALL.into_iter().flat_map(|leg| {
+            Rejection::ALL.into_iter().map(move |rejection| {
                 let set = [("leg", leg.word()), ("reason", rejection.reason())];
-                let count = self.rejections(leg, rejection).map_or(0, load);
-                rejections.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&count, None)?;
-            }
-        }
-        let mut actions = family(encoder, names::ACTIONS, MetricType::Counter)?;
-        for leg in Leg::ALL {
-            for action in ACTIONS {
+                (set, read(self.rejections(leg, rejection)))
+            })
+        });
+        counters(encoder, names::REJECTIONS, rejections)?;
+        let actions = Leg::ALL.into_iter().flat_map(|leg| {
+            ACTIONS.into_iter().map(move |action| {
                 let set = [("leg", leg.word()), ("action", action.word())];
-                let count = self.actions(leg, action).map_or(0, load);
-                actions.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&count, None)?;
-            }
-        }
+                (set, read(self.actions(leg, action)))
+            })
+        });
+        counters(encoder, names::ACTIONS, actions)?;
         counter(encoder, names::PROFILE_FALLBACKS, load(&self.profile_fallbacks))?;
         counter(encoder, names::NO_KEY, load(&self.no_key))
     }
@@ -194,44 +192,29 @@ impl Metrics {
         let by_leg: [(Name, OfLeg); 2] =
             [(names::INFLIGHT, Gauge::Inflight), (names::CONNECTIONS, Gauge::Connections)];
         for (name, gauge) in by_leg {
-            let mut family = family(encoder, name, MetricType::Gauge)?;
-            for leg in Leg::ALL {
-                let value = load(self.gauge(gauge(leg)));
-                family.encode_family(&[("leg", leg.word())])?.encode_gauge(&signed(value))?;
-            }
+            let of = |leg: Leg| ([("leg", leg.word())], load(self.gauge(gauge(leg))));
+            gauges(encoder, name, Leg::ALL.into_iter().map(of))?;
         }
         gauge(encoder, names::TUNNELS, load(self.gauge(Gauge::Tunnels)))?;
         gauge(encoder, names::BODY_MEMORY, load(self.gauge(Gauge::BodyMemory)))?;
-        let mut connects = family(encoder, names::UPSTREAM_CONNECTS, MetricType::Counter)?;
-        for (result, count) in ["ok", "failed"].iter().zip(&self.connects) {
-            let set = [("result", *result)];
-            connects.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&load(count), None)?;
-        }
+        let connects = ["ok", "failed"].into_iter().zip(&self.connects);
+        let connects = connects.map(|(result, count)| ([("result", result)], load(count)));
+        counters(encoder, names::UPSTREAM_CONNECTS, connects)?;
         counter(encoder, names::UPSTREAM_REUSES, load(&self.reuses))?;
-        let mut spans = family(encoder, names::TRACE_SPANS, MetricType::Counter)?;
-        for result in SpanResult::ALL {
-            let set = [("result", result.word())];
-            let count = load(self.spans(result));
-            spans.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&count, None)?;
-        }
-        Ok(())
+        let spans = SpanResult::ALL.into_iter();
+        let spans = spans.map(|result| ([("result", result.word())], load(self.spans(result))));
+        counters(encoder, names::TRACE_SPANS, spans)
     }
 }
 
 impl Sources {
     fn encode_flags(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let (snapshot, flags) = self.flags.view();
-        let mut values = family(encoder, names::FLAG, MetricType::Gauge)?;
-        for view in &flags {
-            let set = [("name", view.flag.name())];
-            values.encode_family(&set)?.encode_gauge(&i64::from(view.value))?;
-        }
-        let mut overrides = family(encoder, names::FLAG_OVERRIDE, MetricType::Gauge)?;
-        for view in &flags {
-            let set = [("name", view.flag.name())];
-            let overridden = i64::from(view.override_.is_some());
-            overrides.encode_family(&set)?.encode_gauge(&overridden)?;
-        }
+        let name = |view: &FlagView| [("name", view.flag.name())];
+        let values = flags.iter().map(|view| (name(view), u64::from(view.value)));
+        gauges(encoder, names::FLAG, values)?;
+        let overrides = flags.iter().map(|view| (name(view), u64::from(view.override_.is_some())));
+        gauges(encoder, names::FLAG_OVERRIDE, overrides)?;
         gauge(encoder, names::GENERATION, snapshot.generation)?;
         let limit = snapshot.settings.limits.connections.min(self.most_connections);
         gauge(encoder, names::CONNECTIONS_LIMIT, limit as u64)
@@ -239,12 +222,9 @@ impl Sources {
 
     fn encode_process(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let config = self.config.view();
-        let mut loads = family(encoder, names::CONFIG_LOADS, MetricType::Counter)?;
-        for (result, count) in [("ok", config.counts.0), ("refused", config.counts.1)] {
-            loads
-                .encode_family(&[("result", result)])?
-                .encode_counter::<NoLabels, _, f64>(&count, None)?;
-        }
+        let loads = [("ok", config.counts.0), ("refused", config.counts.1)];
+        let loads = loads.into_iter().map(|(result, count)| ([("result", result)], count));
+        counters(encoder, names::CONFIG_LOADS, loads)?;
         gauge(encoder, names::CONFIG_ERROR, u64::from(config.error.is_some()))?;
         counter(encoder, names::LOG_DROPPED, self.log.dropped())?;
         let mut build = family(encoder, names::BUILD, MetricType::Gauge)?;
@@ -252,7 +232,7 @@ impl Sources {
     }
 }
 
-pub(super) fn family<'e>(
+fn family<'e>(
     encoder: &'e mut DescriptorEncoder<'_>,
     (name, help): Name,
     kind: MetricType,
@@ -276,6 +256,32 @@ fn encode_histogram(
     )
 }
 
+/// Writes a family of counters: the labels and the value of each.
+pub(super) fn counters<'l, const N: usize>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: Name,
+    series: impl Iterator<Item = ([(&'static str, &'l str); N], u64)>,
+) -> Result<(), Error> {
+    let mut family = family(encoder, name, MetricType::Counter)?;
+    for (set, value) in series {
+        family.encode_family(&set)?.encode_counter::<NoLabels, _, f64>(&value, None)?;
+    }
+    Ok(())
+}
+
+/// Writes a family of gauges: the labels and the value of each.
+pub(super) fn gauges<'l, const N: usize>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: Name,
+    series: impl Iterator<Item = ([(&'static str, &'l str); N], u64)>,
+) -> Result<(), Error> {
+    let mut family = family(encoder, name, MetricType::Gauge)?;
+    for (set, value) in series {
+        family.encode_family(&set)?.encode_gauge(&signed(value))?;
+    }
+    Ok(())
+}
+
 fn counter(encoder: &mut DescriptorEncoder<'_>, name: Name, value: u64) -> Result<(), Error> {
     family(encoder, name, MetricType::Counter)?.encode_counter::<NoLabels, _, f64>(&value, None)
 }
@@ -284,7 +290,7 @@ fn gauge(encoder: &mut DescriptorEncoder<'_>, name: Name, value: u64) -> Result<
     family(encoder, name, MetricType::Gauge)?.encode_gauge(&signed(value))
 }
 
-pub(super) fn signed(value: u64) -> i64 {
+fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 

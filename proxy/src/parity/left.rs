@@ -45,3 +45,24 @@ impl Left {
         pieces.iter().map(|piece| piece.next_multiple_of(16)).sum()
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A record of the request with this id, and of little else.
+    pub fn left(request_id: &str) -> Left {
+        Left {
+            mode: Mode::DEFAULT,
+            cohort: None,
+            rank: None,
+            text: None,
+            room: Some("room".into()),
+            value: None,
+            request_id: request_id.into(),
+            trace: Trace::new(1),
+            span: 1,
+            generation: 1,
+        }
+    }
+}

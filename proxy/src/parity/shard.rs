@@ -76,7 +76,6 @@ struct Group {
     pending: usize,
     by_text: usize,
     claimed: usize,
-    withdrawn: usize,
     /// What the records are that are pending or claimed by text; several kinds are mixed until all
     /// are gone.
     kind: Kind,
@@ -84,12 +83,25 @@ struct Group {
 }
 
 impl Group {
-    fn count(&mut self, state: State) -> &mut usize {
+    /// How many are in a state; nobody asks for those that are withdrawn.
+    fn count(&mut self, state: State) -> Option<&mut usize> {
         match state {
-            State::Pending => &mut self.pending,
-            State::ClaimedByText => &mut self.by_text,
-            State::Claimed => &mut self.claimed,
-            State::Withdrawn => &mut self.withdrawn,
+            State::Pending => Some(&mut self.pending),
+            State::ClaimedByText => Some(&mut self.by_text),
+            State::Claimed => Some(&mut self.claimed),
+            State::Withdrawn => None,
+        }
+    }
+
+    fn leave(&mut self, state: State) {
+        if let Some(count) = self.count(state) {
+            *count -= 1;
+        }
+    }
+
+    fn enter(&mut self, state: State) {
+        if let Some(count) = self.count(state) {
+            *count += 1;
         }
     }
 }
@@ -192,7 +204,6 @@ impl Shard {
             pending: 0,
             by_text: 0,
             claimed: 0,
-            withdrawn: 0,
             kind,
             mixed: false,
         });
@@ -208,7 +219,7 @@ impl Shard {
             rooms.groups += 1;
             rooms.rooms ^= key.room;
         }
-        group.pending += 1;
+        group.enter(State::Pending);
         if before != number
             && let Some(slot) = self.slot_mut(before)
         {
@@ -250,7 +261,7 @@ impl Shard {
 
     fn claim_elsewhere(&mut self, key: Key) -> Claim {
         let Some(other) = self.elsewhere(key) else {
-            let others = self.texts.get(&key.text).is_some_and(|rooms| rooms.groups > 0);
+            let others = self.texts.contains_key(&key.text);
             return if others { Claim::Ambiguous } else { Claim::Nothing };
         };
         let oldest = self.groups.get(&other).filter(|group| !group.mixed).map(|group| group.oldest);
@@ -316,8 +327,7 @@ impl Shard {
         let slot = self.slots.pop_front()?;
         self.first += 1;
         if let Some(group) = self.groups.get_mut(&slot.key) {
-            let state = if pending { State::Withdrawn } else { slot.state };
-            *group.count(state) -= 1;
+            group.leave(slot.state);
             match slot.next {
                 Some(next) => group.first = next,
                 None => {
@@ -343,8 +353,8 @@ impl Shard {
         };
         let left = left.map(Arc::new);
         let group = self.groups.get_mut(&key)?;
-        *group.count(before) -= 1;
-        *group.count(state) += 1;
+        group.leave(before);
+        group.enter(state);
         if before == State::Pending {
             let (oldest, pending) = (group.oldest, group.pending);
             if pending == 0 {

@@ -12,6 +12,7 @@ use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents};
 
 use super::span::{Decision, Span};
+use crate::digest::hex;
 use crate::flags::Snapshot;
 use crate::metrics::Outcome;
 
@@ -73,7 +74,7 @@ fn attributes(span: &Span) -> Vec<KeyValue> {
         add("modegate.requested", Some(decision.requested.word(modes).to_owned().into()));
         add("modegate.profile", decision.profile.as_ref().map(|p| p.name.clone().into()));
         add("modegate.cohort", decision.cohort.map(|cohort| cohort.word().into()));
-        add("modegate.room", decision.room.map(|room| format!("{room:016x}").into()));
+        add("modegate.room", decision.room.map(|room| hex(room).into()));
     }
     attributes
 }

@@ -5,7 +5,6 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use modegate_filters::parity::{Means, Verdict};
-use modegate_filters::route::Leg;
 use modegate_filters::stream::Ending;
 
 use super::Record;
@@ -26,12 +25,9 @@ impl Record {
     /// From now on the upstream's answer, whose head has these headers, is looked at as it passes,
     /// where it is one to a message.
     pub fn look_at(&mut self, status: StatusCode, headers: &HeaderMap) {
-        let is_message = self.inspected.as_ref().is_some_and(|inspected| inspected.is_message);
-        let Some((route, dialect)) = self.route.filter(|_| is_message && status.is_success())
-        else {
-            return;
-        };
-        let Some(inspected) = &self.inspected else { return };
+        let Some((route, dialect)) = self.route.filter(|_| status.is_success()) else { return };
+        let message = self.inspected.as_ref().filter(|inspected| inspected.is_message);
+        let Some(inspected) = message else { return };
         let (mode, named) = (inspected.effective, inspected.named);
         let modes = &self.snapshot.settings.policy.contract().modes;
         let asked = Asked { dialect, route, mode, named };
@@ -40,9 +36,7 @@ impl Record {
 
     /// A look at an answer that is not given to the client where it contradicts the message.
     pub fn enforced(&self) -> Option<&Witness> {
-        let flags = self.snapshot.flags;
-        let enforced = flags.cloud_enforced && !flags.kill && self.plane.leg == Leg::Bridge;
-        self.witness.as_deref().filter(|_| enforced)
+        self.witness.as_deref().filter(|_| self.snapshot.flags.enforces(self.plane.leg))
     }
 
     /// What is counted of parity.

@@ -1,26 +1,11 @@
 use modegate_filters::contract::Modes;
-use modegate_filters::tags::Trace;
 
 use super::*;
+use crate::parity::left::tests::left;
 
 fn mode(name: &str) -> Mode {
     let modes = Modes::new(["default", "fast"].map(str::to_owned)).unwrap();
     modes.find(name).unwrap()
-}
-
-fn left(name: &str) -> Left {
-    Left {
-        mode: Mode::DEFAULT,
-        cohort: None,
-        rank: None,
-        text: None,
-        room: None,
-        value: None,
-        request_id: name.into(),
-        trace: Trace::new(1),
-        span: 1,
-        generation: 1,
-    }
 }
 
 fn key(text: u64, room: u64) -> Key {

@@ -1,23 +1,7 @@
-use modegate_filters::tags::Trace;
-
 use super::*;
+use crate::parity::left::tests::left;
 
 const WINDOW: Duration = Duration::from_secs(30);
-
-fn left(name: &str) -> Left {
-    Left {
-        mode: Mode::DEFAULT,
-        cohort: None,
-        rank: None,
-        text: None,
-        room: Some("room".into()),
-        value: None,
-        request_id: name.into(),
-        trace: Trace::new(1),
-        span: 1,
-        generation: 1,
-    }
-}
 
 struct Clocked {
     table: Table,
