@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use http::HeaderName;
+use serde::{Deserialize, Serialize};
 
 /// Ranks per percent: `ceil(2^32 / 100)`.
 const PER_PERCENT: u64 = 42_949_673;
@@ -16,8 +17,24 @@ pub const RANKS: u64 = 100 * PER_PERCENT;
 pub const KEY_LIMIT: usize = 256;
 
 /// A share of all keys, in parts per million: 0 to 1,000,000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
 pub struct Share(u32);
+
+impl TryFrom<u32> for Share {
+    type Error = &'static str;
+
+    fn try_from(ppm: u32) -> Result<Share, &'static str> {
+        let within = ppm <= 1_000_000;
+        within.then_some(Share(ppm)).ok_or("a share is at most 1,000,000 parts per million")
+    }
+}
+
+impl From<Share> for u32 {
+    fn from(share: Share) -> u32 {
+        share.0
+    }
+}
 
 impl Share {
     /// Nobody.

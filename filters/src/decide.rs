@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::bucket::Cohort;
 use crate::contract::{Contract, Fault, Mode, Profile, Reading, Requested};
 use crate::route::Leg;
 
 /// The flags that one request sees.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flags {
     /// The contract member is accepted, validated and forwarded; off: removed.
     pub contract: bool,

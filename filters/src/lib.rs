@@ -19,6 +19,7 @@ pub mod mismatch;
 pub mod parity;
 pub mod rejection;
 pub mod repair;
+pub mod rollout;
 pub mod room;
 pub mod route;
 pub mod scan;

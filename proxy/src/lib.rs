@@ -13,5 +13,6 @@ pub mod flags;
 pub mod logging;
 pub mod metrics;
 pub mod parity;
+pub mod rollout;
 pub mod server;
 pub mod traces;
