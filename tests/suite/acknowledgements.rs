@@ -3,8 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Client, Modegate, Origin, Request, Response, Start, settings};
-use crate::messages::ROOM;
+use crate::harness::{
+    Answer, Client, Modegate, Origin, Received, Request, Response, Start, settings,
+};
+use crate::messages::{PLACES, ROOM, Wants};
 
 const CANARY: &str = "[flags]\ncontract = true\nruntime = true\n[canary]\npercent = 100\n";
 const BRIDGE: &str = "/api/v1/milady/agents/a/bridge";
@@ -178,4 +180,70 @@ async fn an_answer_is_held_within_a_bound() {
     }
     let broken = ask(&modegate, BRIDGE, 3).await;
     assert_eq!((broken.status, broken.json()["id"].clone()), (502, Value::from("call-1")));
+}
+
+/// What a server makes of a request's `Accept-Encoding`: all that it does not rule out is taken, and
+/// where it says nothing that is everything.
+fn compresses(request: &Received) -> bool {
+    request.header("accept-encoding").is_none_or(|taken| taken != "identity")
+}
+
+/// A server that compresses where it may is asked not to where its answer is looked into; whether the
+/// client would take it or says nothing of it. All else is between the two of them.
+#[tokio::test]
+async fn what_is_looked_into_comes_uncompressed() {
+    const WHOLE: &str = r#"{"jsonrpc":"2.0","id":"rpc-7","processing":{"mode":"fast"}}"#;
+    const STREAMED: &str = "data: {\"processing\":{\"mode\":\"fast\"}}\n\ndata: [DONE]\n\n";
+    let origin = Origin::start(|request| {
+        let streams = request.header("accept") == Some("text/event-stream");
+        let (kind, body) = match streams {
+            true => ("text/event-stream", STREAMED),
+            false => ("application/json", WHOLE),
+        };
+        let fields = format!("Content-Type: {kind}\r\nVary: Accept-Encoding\r\n");
+        match compresses(request) {
+            true => {
+                let fields = format!("{fields}Content-Encoding: gzip\r\n");
+                Answer::status("200 OK", &fields, "\u{1f}\u{8b}")
+            }
+            false => Answer::status("200 OK", &fields, body),
+        }
+    })
+    .await;
+    let modegate = Modegate::start(&settings(&origin, CANARY)).await;
+    let mut lines = 0;
+    for place in PLACES {
+        for taken in [None, Some("gzip, deflate, br"), Some("identity;q=0, *"), Some("")] {
+            let case = format!("{} {taken:?}", place.target);
+            let request = place.request(place.body(r#""processing":{"mode":"fast"}"#));
+            let request = match taken {
+                None => request,
+                Some(taken) => request.header("Accept-Encoding", taken),
+            };
+            let answer = Client::once(place.address(&modegate), request).await;
+            let expected = if place.wants == Wants::Stream { STREAMED } else { WHOLE };
+            assert_eq!((answer.status, answer.text().as_str()), (200, expected), "{case}");
+            assert_eq!(answer.header("content-encoding"), None, "{case}");
+            assert_eq!(answer.header("vary"), Some("Accept-Encoding"), "{case}");
+            assert_eq!(origin.last().head.all("accept-encoding"), ["identity"], "{case}");
+            lines += 1;
+            let line = modegate.access(lines).await.pop().expect("a line");
+            // Rooms that many share are in no cohort of their own.
+            let seen = if line["mode"] == "fast" { "ack_match" } else { "ack_altered" };
+            assert_eq!(line["acknowledged"], seen, "{case}");
+        }
+    }
+    let call = r#"{"jsonrpc":"2.0","id":"1","method":"status.get","params":{}}"#;
+    let others = [
+        (modegate.frontend(), Request::get("/api/conversations")),
+        (modegate.frontend(), Request::post("/api/upload", "{}")),
+        (modegate.bridge(), Request::post(BRIDGE, call)),
+        (modegate.runtime(), Request::post("/bridge", call)),
+    ];
+    for (leg, request) in others {
+        let answer = Client::once(leg, request.header("Accept-Encoding", "gzip;q=0.5")).await;
+        assert_eq!(answer.header("content-encoding"), Some("gzip"));
+        assert_eq!(answer.body, b"\x1f\xc2\x8b");
+        assert_eq!(origin.last().header("accept-encoding"), Some("gzip;q=0.5"));
+    }
 }

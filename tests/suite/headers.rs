@@ -59,7 +59,9 @@ async fn everything_else_of_the_clients_passes_in_its_order() {
         let received = origin.last();
         for (name, value) in sent {
             let value = value.replace('\u{e9}', "\u{c3}\u{a9}");
-            assert_eq!(received.header(name), Some(value.as_str()), "{}", place.target);
+            // The answer to a message is looked into.
+            let value = if name == "Accept-Encoding" { "identity" } else { &value };
+            assert_eq!(received.header(name), Some(value), "{}", place.target);
         }
         assert_eq!(received.head.all("x-twice"), ["1", "2"]);
         let known = |name: &str| {

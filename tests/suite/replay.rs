@@ -132,6 +132,9 @@ fn assert_arrived(origin: &Origin, got: &Received, sent: &Message, state: &State
             .room()
             .unwrap_or_else(|| got.header("x-processing-room").expect("a room").to_owned());
         set("content-length", &body.len().to_string());
+        if sent.is_message() {
+            set("accept-encoding", "identity");
+        }
         set("x-processing-mode", if asks { state.mode } else { "default" });
         set("x-processing-requested", if asks { "fast" } else { "none" });
         set("x-processing-cohort", if room == "web-chat" { "control" } else { "canary" });

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderValue, TE, UPGRADE};
+use http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderValue, TE, UPGRADE,
+};
 use modegate_filters::inspect::Verdict;
 use modegate_filters::tags;
 
@@ -59,6 +61,11 @@ impl Attire {
         }
     }
 
+    /// Whether the answer is looked into as it passes.
+    fn is_looked_into(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| verdict.is_message)
+    }
+
     /// The headers for an upstream, of what is left of the client's.
     pub fn dress(&self, headers: HeaderMap, origin: &Origin, protocol: Protocol) -> HeaderMap {
         let mut dressed = HeaderMap::with_capacity(headers.len() + OURS);
@@ -71,6 +78,12 @@ impl Attire {
         }
         if let Some(verdict) = &self.verdict {
             tags::set(&mut dressed, &self.snapshot.settings.policy, verdict);
+        }
+        // A request that does not say takes any coding (RFC 9110, section 12.5.3), and servers of
+        // Node may be told to compress then (koa-compress `defaultEncoding`, compression
+        // `enforceEncoding`): so it says that it takes none.
+        if self.is_looked_into() {
+            dressed.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         match (&self.upgrade, protocol) {
             (Some(upgrade), Protocol::Http1) => {
@@ -93,6 +106,7 @@ impl Attire {
                         dressed.insert(CONTENT_LENGTH, length);
                     }
                 }
+                ACCEPT_ENCODING if self.is_looked_into() => {}
                 COOKIE if protocol == Protocol::Http1 => add_cookie(&mut dressed, value),
                 _ => {
                     dressed.append(name, value);

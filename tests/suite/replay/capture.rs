@@ -41,6 +41,12 @@ impl Message {
         self.method() == "POST" && sends.iter().any(|end| self.line.contains(end))
     }
 
+    /// Whether it carries a message, where a leg inspects it: JSON-RPC has other calls.
+    pub fn is_message(&self) -> bool {
+        let said = serde_json::from_slice::<Value>(&self.body).expect("an inspected body");
+        said["method"].as_str().is_none_or(|method| method == "message.send")
+    }
+
     /// The room that its headers should name, where the test knows it.
     pub fn room(&self) -> Option<String> {
         if self.line.contains("/nope/") {
