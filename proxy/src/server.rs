@@ -30,7 +30,7 @@ use listen::{Socket, bind};
 use prebound::Prebound;
 use shutdown::DrainFirst;
 pub use shutdown::Stop;
-use watches::{Expiries, SweepParity, WatchCertificates, WatchConfig};
+use watches::{Expiries, SweepParity, WatchCertificates, WatchConfig, expect_hangup};
 
 /// What a process is started with.
 #[derive(Debug)]
@@ -84,6 +84,7 @@ impl App {
     /// Where an address cannot be bound, an upstream or a file cannot be used, or the flags of
     /// file and environment break a rule.
     pub fn new(start: Start) -> Result<App, StartError> {
+        expect_hangup()?;
         let (path, text, config) = start.file;
         let metrics = Metrics::new(config.contract.modes.clone());
         let (traces, export) = Traces::new(&config.traces, &metrics);

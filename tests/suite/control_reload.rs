@@ -91,6 +91,17 @@ async fn a_hangup_reads_the_file_again() {
 /// What the kubelet does: the file is a link through `..data`, a link to a directory with a date;
 /// an update makes a new directory and renames a new `..data` over the old.
 #[tokio::test]
+async fn a_hangup_as_soon_as_it_listens_does_not_end_it() {
+    let origin = Origin::echo().await;
+    for _ in 0..20 {
+        let mut modegate = Modegate::start(&config(&origin, "contract = true")).await;
+        modegate.signal("HUP");
+        let answer = modegate.post("/api/chat", r#"{"text":"hi"}"#).await;
+        assert_eq!((answer.status, modegate.runs()), (200, true));
+    }
+}
+
+#[tokio::test]
 async fn a_configmap_swap_is_taken_over() {
     let origin = Origin::echo().await;
     let modegate = Modegate::start(&config(&origin, "contract = false")).await;

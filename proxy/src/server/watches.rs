@@ -20,6 +20,17 @@ const CERTIFICATES: Duration = Duration::from_secs(2);
 /// How often records are looked through.
 const SWEEP: Duration = Duration::from_millis(500);
 
+/// SIGHUP ends a process that has not asked for it, so it is asked for before anything listens. What
+/// arrives before the watches begin is not lost: they look at their files without it, too.
+///
+/// # Errors
+/// Where signals cannot be received.
+pub fn expect_hangup() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _context = runtime.enter();
+    signal(SignalKind::hangup()).map(drop)
+}
+
 /// Ends overrides as they expire, of flags and of the log's level.
 pub struct Expiries(pub Arc<Store>, pub Logging);
 
