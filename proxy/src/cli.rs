@@ -7,6 +7,7 @@ mod bucket;
 mod call;
 mod check;
 mod demo;
+mod drill;
 mod explain;
 mod flags;
 mod load;
@@ -44,6 +45,8 @@ enum Command {
     Parity(parity::ParityArgs),
     /// Show and set what a running sidecar logs.
     Log(log::LogArgs),
+    /// Roll a running sidecar back softly, then hard, and back again, under synthetic messages.
+    Drill(drill::DrillArgs),
     /// Run all three legs on embedded origins and walk through a rollout.
     Demo(demo::DemoArgs),
 }
@@ -89,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Flags(args) => args.run(),
         Command::Parity(args) => args.run(),
         Command::Log(args) => args.run(),
+        Command::Drill(args) => args.run(),
         Command::Demo(args) => args.run(),
     };
     match done {

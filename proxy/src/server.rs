@@ -84,7 +84,6 @@ impl App {
     /// Where an address cannot be bound, an upstream or a file cannot be used, or the flags of
     /// file and environment break a rule.
     pub fn new(start: Start) -> Result<App, StartError> {
-        expect_hangup()?;
         let (path, text, config) = start.file;
         let metrics = Metrics::new(config.contract.modes.clone());
         let (traces, export) = Traces::new(&config.traces, &metrics);
@@ -93,7 +92,7 @@ impl App {
         let reload = Arc::new(Reload::new(path, text, config.clone(), start.log.clone()));
         let drain = Drain::new();
 
-        let mut server = new_server(&config, &start.hand_over);
+        let mut server = new_server(&config, &start.hand_over)?;
         let bound = |bind_to: &Bind| match start.hand_over {
             HandOver::From(_) => Ok(Socket::inherited(bind_to)),
             HandOver::Off | HandOver::To(_) => bind(bind_to),
@@ -211,7 +210,8 @@ fn threads(configured: usize) -> usize {
     }
 }
 
-fn new_server(config: &Config, hand_over: &HandOver) -> Server {
+fn new_server(config: &Config, hand_over: &HandOver) -> std::io::Result<Server> {
+    expect_hangup()?;
     let opt = Opt { upgrade: matches!(hand_over, HandOver::From(_)), ..Opt::default() };
     let mut conf = ServerConf {
         threads: 1,
@@ -224,5 +224,5 @@ fn new_server(config: &Config, hand_over: &HandOver) -> Server {
     if let HandOver::To(socket) | HandOver::From(socket) = hand_over {
         conf.upgrade_sock = socket.to_string_lossy().into_owned();
     }
-    Server::new_with_opt_and_conf(opt, conf)
+    Ok(Server::new_with_opt_and_conf(opt, conf))
 }

@@ -32,6 +32,7 @@ mod control_admin;
 mod control_cli;
 mod control_cli_flags;
 mod control_cli_log;
+mod control_drill;
 mod control_explain;
 mod control_flags;
 mod control_flips;
