@@ -9,7 +9,7 @@ use modegate_filters::bucket::{Canary, KEY_LIMIT, KeySource, Share};
 use toml::de::DeValue;
 
 use crate::read::Section;
-use crate::rule::{Rule, integer, plain, shown, word};
+use crate::rule::{Rule, boolean, integer, plain, shown, word};
 use crate::value::{DAY, GIB, MIB, MILLISECOND, duration, size};
 
 /// Names the first rollout; the next one takes another salt and so draws other members.
@@ -18,6 +18,8 @@ const DEFAULT_SALT: &str = "fast-mode/2026-12";
 const DEFAULT_KEY: KeySource = KeySource::Room;
 /// The API forwards a message to the cloud well within it.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(30);
+/// A sidecar has its API server for itself.
+const DEFAULT_EXCLUSIVE: bool = true;
 /// Half a minute of two thousand messages a second.
 const DEFAULT_RECORDS: usize = 65_536;
 /// Enough for that many, with rooms as long as they usually are.
@@ -33,6 +35,9 @@ const SALT_LIMIT: usize = 256;
 pub struct Parity {
     /// How long a message of the frontend leg waits for its bridge request; 30 s.
     pub window: Duration,
+    /// Whether the bridge requests of this process are those of the messages that it let through,
+    /// all of them and no others; true. Where they are not, a message is never told by its text alone.
+    pub exclusive: bool,
     /// What a mismatch does while `cloud_enforced` is on; reject.
     pub on_mismatch: OnMismatch,
     /// How many records of what a leg let through are held, for each of the two legs; 65536. In
@@ -67,6 +72,7 @@ pub(crate) fn read(root: &mut Section<'_, '_>) -> Canary {
 pub(crate) fn read_parity(root: &mut Section<'_, '_>) -> Parity {
     root.section("parity", |section| Parity {
         window: section.take("window", DEFAULT_WINDOW, duration(MILLISECOND..=DAY)),
+        exclusive: section.take("exclusive", DEFAULT_EXCLUSIVE, boolean()),
         on_mismatch: section.take(
             "on_mismatch",
             DEFAULT_ON_MISMATCH,

@@ -132,6 +132,7 @@ fn valid_files() {
         full.parity,
         Parity {
             window: Duration::from_millis(1500),
+            exclusive: false,
             on_mismatch: OnMismatch::Repair,
             records: 2048,
             memory: 2 << 20,

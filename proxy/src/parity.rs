@@ -4,6 +4,7 @@
 //! by the runtime leg, by JSON-RPC id. What is compared, and what a difference is called, is in
 //! `modegate_filters::parity`; what is done about it in `data_plane::join`.
 
+mod expired;
 mod hashed;
 mod left;
 mod recent;
@@ -16,7 +17,7 @@ use modegate_filters::route::Leg;
 
 pub use left::{Left, VALUE_LIMIT};
 pub use recent::{Mismatch, Recent};
-pub use shard::{Claim, Key, Kind};
+pub use shard::{Claim, Key, Kind, Origins};
 pub use table::{Place, Table, Wanted};
 
 /// What the legs of this process know of one another.

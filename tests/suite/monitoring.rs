@@ -65,7 +65,7 @@ fn the_dashboard_is_whole() {
 const SETTINGS: &str = "[flags]\ncontract = true\nruntime = true\n\
      [canary]\npercent = 0\nkey = [\"header:x-user\"]\nallow = [\"ana\"]\n";
 
-/// A stream of the API server, and one of the cloud.
+/// A stream of the API server, and one of the cloud: of the call with the id that all have here.
 const STREAMS: [&str; 2] = [
     "data: {\"type\":\"token\",\"text\":\"a\"}\n\ndata: {\"type\":\"token\",\"text\":\"b\"}\n\n\
      data: {\"type\":\"done\",\"fullText\":\"ab\",\"agentName\":\"A\"}\n\n",
@@ -102,7 +102,7 @@ async fn traffic(modegate: &Modegate) -> u32 {
             let conversation = "/api/conversations/550e8400-e29b-41d4-a716-446655440000/messages";
             let message = format!(r#"{{"text":"{words}","processing":{{"mode":"fast"}}}}"#);
             let call = format!(
-                r#"{{"jsonrpc":"2.0","id":"{words}","method":"message.send","params":{{"text":"{words}","roomId":"{ROOM}","processing":{{"mode":"{mode}"}}}}}}"#
+                r#"{{"jsonrpc":"2.0","id":"1","method":"message.send","params":{{"text":"{words}","roomId":"{ROOM}","processing":{{"mode":"{mode}"}}}}}}"#
             );
             let cloud = if end.is_empty() { "bridge" } else { "stream" };
             let legs = [
@@ -132,6 +132,8 @@ async fn a_real_prometheus_answers_every_query() {
     let sum = "sum(modegate_requests_total)";
     prometheus.until(sum).await;
     let sent = f64::from(traffic(&modegate).await);
+    // An alert would fire, sooner or later.
+    modegate.counted("modegate_contamination_total", &[], 0.0).await;
     modegate.flag("ui", true).await;
     let all = format!("{sum} == {sent} and sum(modegate_flag_override) == 1");
     prometheus.until(&all).await;

@@ -18,6 +18,7 @@ mod resends;
 mod rollback;
 mod runtime;
 mod serve;
+mod strangers;
 mod texts;
 mod verdicts;
 

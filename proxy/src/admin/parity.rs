@@ -24,6 +24,7 @@ pub fn parity(sources: &Sources) -> Value {
     json!({
         "generation": snapshot.generation,
         "window_ms": u64::try_from(settings.window.as_millis()).unwrap_or(u64::MAX),
+        "exclusive": settings.is_exclusive,
         "cloud_enforced": snapshot.flags.cloud_enforced,
         "on_mismatch": match settings.on_mismatch {
             OnMismatch::Reject => "reject",

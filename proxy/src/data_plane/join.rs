@@ -17,7 +17,7 @@ use super::named::Named;
 use super::stack::Answer;
 use crate::digest::DigestKey;
 use crate::metrics::{Enforced, Source, count};
-use crate::parity::{self as table, Claim, Kind, Left, Table, VALUE_LIMIT, Wanted};
+use crate::parity::{self as table, Claim, Kind, Left, Origins, Table, VALUE_LIMIT, Wanted};
 
 /// How a message was joined to the leg before.
 #[derive(Clone, Debug)]
@@ -151,7 +151,11 @@ fn claim(exchange: &Exchange, table: &Table, verdict: &Verdict, named: Named) ->
         Requested::Mode(mode) => mode,
         _ => Mode::DEFAULT,
     };
-    let wanted = Wanted { key, by_key, ids: [request_id, trace], mode };
+    let origins = match exchange.snapshot.settings.is_exclusive {
+        true => Origins::Here,
+        false => Origins::Anywhere,
+    };
+    let wanted = Wanted { key, by_key, ids: [request_id, trace], mode, origins };
     table.claim(Instant::now(), window(exchange), &wanted)
 }
 

@@ -18,6 +18,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long what a leg let through waits for the next leg.
     pub window: Duration,
+    /// Whether every bridge request is of a message that this process let through.
+    pub is_exclusive: bool,
     /// What a mismatch does while `cloud_enforced` is on.
     pub on_mismatch: OnMismatch,
 }
@@ -30,6 +32,7 @@ impl Settings {
             timeouts: config.timeouts.clone(),
             limits: config.limits.clone(),
             window: config.parity.window,
+            is_exclusive: config.parity.exclusive,
             on_mismatch: config.parity.on_mismatch,
         }
     }

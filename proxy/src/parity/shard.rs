@@ -10,6 +10,7 @@ use std::sync::Arc;
 use modegate_filters::bucket::Cohort;
 use modegate_filters::contract::Mode;
 
+use super::expired::Expired;
 use super::hashed::Hashed;
 use super::left::Left;
 
@@ -33,6 +34,15 @@ pub struct Kind {
     pub room: u64,
     /// The value's digest: what is put back must be the message's own.
     pub value: u64,
+}
+
+/// Where the requests come from that look for their records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// All were let through here before.
+    Here,
+    /// Some were let through elsewhere: that a text is the same says nothing of them.
+    Anywhere,
 }
 
 /// Where a record is in its shard: they are numbered as they come.
@@ -158,7 +168,7 @@ pub struct Gone {
     pub ids: [u64; 2],
     /// Its number.
     pub number: Number,
-    /// What it took.
+    /// What it took, without what is kept of it.
     pub bytes: usize,
     /// Whether nobody claimed it.
     pub unclaimed: bool,
@@ -172,6 +182,8 @@ pub struct Shard {
     first: Number,
     groups: HashMap<Key, Group, Hashed>,
     texts: HashMap<u64, Rooms, Hashed>,
+    /// Texts whose own request may come too late.
+    expired: Expired,
 }
 
 impl Shard {
@@ -230,7 +242,7 @@ impl Shard {
 
     /// Claims the oldest record of a key; of records that are not alike one that has this mode, for
     /// the sake of what is left.
-    pub fn claim(&mut self, key: Key, mode: Mode) -> Claim {
+    pub fn claim(&mut self, key: Key, mode: Mode, origins: Origins) -> Claim {
         if let Some(group) = self.groups.get(&key) {
             let Group { first, oldest, pending, by_text, claimed, mixed, .. } = *group;
             if pending > 0 {
@@ -250,17 +262,18 @@ impl Shard {
                 return left.filter(|_| !mixed).map_or(Claim::Ambiguous, Claim::Found);
             }
             // A second request of this room, or the first of another one? Nothing of this room is
-            // pending: what is pending of the text is of others.
+            // pending: what is pending of the text is of others. So it may be with what expired.
             if claimed > 0 {
-                let others = self.texts.contains_key(&key.text);
+                let others = self.texts.contains_key(&key.text) || self.expired.has(key.text);
                 return if others { Claim::Ambiguous } else { Claim::Taken };
             }
         }
-        self.claim_elsewhere(key)
+        self.claim_elsewhere(key, origins)
     }
 
-    fn claim_elsewhere(&mut self, key: Key) -> Claim {
-        let Some(other) = self.elsewhere(key) else {
+    fn claim_elsewhere(&mut self, key: Key, origins: Origins) -> Claim {
+        let is_sure = |other: &Key| origins == Origins::Here && !self.expired.has_elsewhere(*other);
+        let Some(other) = self.elsewhere(key).filter(is_sure) else {
             let others = self.texts.contains_key(&key.text);
             return if others { Claim::Ambiguous } else { Claim::Nothing };
         };
@@ -312,10 +325,19 @@ impl Shard {
         Some(matches!(state, State::Claimed | State::ClaimedByText))
     }
 
-    /// Drops the first record where it is older than `before`.
+    /// Drops the first record where it is older than `before`. Its text is kept where its own
+    /// request may still come, of another room than others of that text.
     pub fn expire(&mut self, before: u64) -> Option<Gone> {
-        self.slots.front().filter(|slot| slot.at < before)?;
-        self.drop_first()
+        let &Slot { key, state, .. } = self.slots.front().filter(|slot| slot.at < before)?;
+        let gone = self.drop_first()?;
+        let may_come = matches!(state, State::Pending | State::ClaimedByText) && key.room != 0;
+        let kept = if may_come { self.expired.keep(key) } else { 0 };
+        Some(Gone { bytes: gone.bytes.saturating_sub(kept), ..gone })
+    }
+
+    /// Forgets what expired longer than a window ago: so many bytes. It comes before `expire`.
+    pub fn forget_expired(&mut self, now: u64, window: u64) -> usize {
+        self.expired.turn(now, window)
     }
 
     /// Drops the first record.

@@ -12,7 +12,7 @@ use modegate_filters::parity::Means;
 
 use super::hashed::Hashed;
 use super::left::Left;
-use super::shard::{Claim, Gone, Key, Kind, New, Number, Shard};
+use super::shard::{Claim, Gone, Key, Kind, New, Number, Origins, Shard};
 
 /// Enough that threads hardly ever meet.
 const SHARDS: usize = 64;
@@ -79,6 +79,8 @@ pub struct Wanted {
     pub ids: [Option<u64>; 2],
     /// The mode that arrived.
     pub mode: Mode,
+    /// Where such requests come from.
+    pub origins: Origins,
 }
 
 impl Table {
@@ -115,12 +117,11 @@ impl Table {
     ) -> Option<Place> {
         let bytes = Self::COST + left.bytes();
         let at = self.millis(now);
-        let before = at.saturating_sub(millis(window));
         let shard_at = shard_of(key.text);
         let mut new = Some(New { at, key, kind, ids, left, bytes });
         let (gone, mut place) = {
             let mut shard = self.shard(shard_at)?;
-            let gone = self.make_room(&mut shard, bytes, at, before);
+            let gone = self.make_room(&mut shard, bytes, at, window);
             (gone, self.push(shard_at, &mut shard, bytes, &mut new))
         };
         gone.iter().flatten().for_each(|gone| self.forget(shard_at, gone));
@@ -128,7 +129,7 @@ impl Table {
             if place.is_some() {
                 break;
             }
-            let gone = self.make_room(&mut *self.shard(other)?, bytes, at, before);
+            let gone = self.make_room(&mut *self.shard(other)?, bytes, at, window);
             gone.iter().flatten().for_each(|gone| self.forget(other, gone));
             place = self.push(shard_at, &mut *self.shard(shard_at)?, bytes, &mut new);
         }
@@ -175,8 +176,9 @@ impl Table {
         shard: &mut Shard,
         cost: usize,
         at: u64,
-        before: u64,
+        window: Duration,
     ) -> [Option<Gone>; EXPIRED_AT_ONCE] {
+        let before = self.forget_expired(shard, at, window);
         std::array::from_fn(|_| {
             let gone = shard.expire(before).or_else(|| {
                 let bound = self.over(cost)?;
@@ -188,6 +190,13 @@ impl Table {
             self.bytes.fetch_sub(gone.bytes, Relaxed);
             Some(gone)
         })
+    }
+
+    /// Forgets what expired long ago; whatever came before the moment that it gives expires now.
+    fn forget_expired(&self, shard: &mut Shard, at: u64, window: Duration) -> u64 {
+        let window = millis(window);
+        self.bytes.fetch_sub(shard.forget_expired(at, window), Relaxed);
+        at.saturating_sub(window)
     }
 
     fn shed(&self, bound: &AtomicU64, at: u64) {
@@ -226,7 +235,9 @@ impl Table {
         }
         let shard_at = shard_of(wanted.key.text);
         self.drop_expired(shard_at, now, window, SWEPT_AT_ONCE);
-        let claim = self.shard(shard_at).map(|mut shard| shard.claim(wanted.key, wanted.mode));
+        let claim = self
+            .shard(shard_at)
+            .map(|mut shard| shard.claim(wanted.key, wanted.mode, wanted.origins));
         match claim {
             Some(claim @ Claim::Found(_)) => (wanted.by_key, claim),
             // Its own record may have been one of those that were dropped.
@@ -284,9 +295,9 @@ impl Table {
     }
 
     fn drop_expired(&self, at: usize, now: Instant, window: Duration, most: usize) -> usize {
-        let before = self.millis(now).saturating_sub(millis(window));
         let mut gone = Vec::new();
         if let Some(mut shard) = self.shard(at) {
+            let before = self.forget_expired(&mut shard, self.millis(now), window);
             while gone.len() < most
                 && let Some(one) = shard.expire(before)
             {

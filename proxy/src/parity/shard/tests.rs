@@ -30,7 +30,7 @@ fn word(claim: &Claim) -> String {
 }
 
 fn claims(shard: &mut Shard, keys: &[(Key, Mode)]) -> Vec<String> {
-    keys.iter().map(|(key, mode)| word(&shard.claim(*key, *mode))).collect()
+    keys.iter().map(|(key, mode)| word(&shard.claim(*key, *mode, Origins::Here))).collect()
 }
 
 #[test]
@@ -72,6 +72,61 @@ fn another_rooms_request_finds_the_only_record_of_its_text() {
     // One of the two rooms was crossed, or one of them sent twice.
     assert_eq!(claims(&mut shard, &[(key(2, 1), default)]), ["ambiguous"]);
     assert_eq!(claims(&mut shard, &[(key(2, 3), default)]), ["elsewhere c"]);
+}
+
+/// A request whose own record expired is not one of another room where the same was said, nor a
+/// second one; and where its room was lost it could be either.
+#[test]
+fn what_expired_may_still_come() {
+    let default = Mode::DEFAULT;
+    for by_text in [false, true] {
+        let mut shard = Shard::default();
+        push(&mut shard, "a", key(1, 1), default);
+        if by_text {
+            assert_eq!(claims(&mut shard, &[(key(1, 0), default)]), ["elsewhere a"]);
+        }
+        assert_eq!(shard.expire(1).map(|gone| gone.unclaimed), Some(!by_text));
+        // Nobody else says it: it is none that is known.
+        assert_eq!(claims(&mut shard, &[(key(1, 1), default)]), ["nothing"]);
+        push(&mut shard, "b", key(1, 2), default);
+        push(&mut shard, "c", key(2, 2), default);
+        let late = [(key(1, 1), default), (key(1, 0), default), (key(2, 1), default)];
+        assert_eq!(claims(&mut shard, &late), ["ambiguous", "ambiguous", "elsewhere c"]);
+        assert_eq!(claims(&mut shard, &[(key(1, 2), default); 2]), ["b", "ambiguous"]);
+        // Whichever of that room it is: the room is wrong.
+        push(&mut shard, "d", key(1, 1), default);
+        assert_eq!(claims(&mut shard, &[(key(1, 3), default)]), ["elsewhere d"]);
+        // Once that is long ago, it is over.
+        let given_back = shard.forget_expired(10, 5);
+        assert_eq!(given_back, Expired::COST);
+        assert_eq!(claims(&mut shard, &[(key(1, 2), default)]), ["taken"]);
+    }
+}
+
+/// What was claimed, or goes nowhere, does not come late; nor does what has no room.
+#[test]
+fn what_was_seen_to_its_end_is_not_kept() {
+    let (mut shard, default) = (Shard::default(), Mode::DEFAULT);
+    push(&mut shard, "a", key(1, 1), default);
+    let withdrawn = push(&mut shard, "b", key(2, 1), default);
+    push(&mut shard, "c", key(3, 0), default);
+    assert_eq!(claims(&mut shard, &[(key(1, 1), default)]), ["a"]);
+    assert!(shard.withdraw(withdrawn));
+    while shard.expire(1).is_some() {}
+    assert_eq!(shard.forget_expired(10, 5), 0);
+}
+
+/// A text alone says nothing where the request may be of a message that was let through elsewhere.
+#[test]
+fn where_others_send_too_a_text_is_nobodys() {
+    let (mut shard, default) = (Shard::default(), Mode::DEFAULT);
+    push(&mut shard, "a", key(1, 1), default);
+    let mut claim = |key| word(&shard.claim(key, default, Origins::Anywhere));
+    assert_eq!(claim(key(1, 2)), "ambiguous");
+    assert_eq!(claim(key(1, 0)), "ambiguous");
+    assert_eq!(claim(key(2, 1)), "nothing");
+    assert_eq!([claim(key(1, 1)), claim(key(1, 1))], ["a", "taken"]);
+    assert_eq!(claim(key(1, 2)), "nothing");
 }
 
 /// Of several rooms where the same was said one was crossed into another: who was meant by it comes
@@ -186,7 +241,7 @@ fn it_does_what_a_plain_list_would_do() {
                     list.push(Plain { key, mode, name, pending: true, by_text: false, alike });
                 }
                 4..8 => {
-                    let claim = shard.claim(key, mode);
+                    let claim = shard.claim(key, mode, Origins::Here);
                     match (&claim, same.first()) {
                         (Claim::Found(left), Some(first)) => {
                             assert!(list[*first].alike);

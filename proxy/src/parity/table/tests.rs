@@ -1,4 +1,5 @@
 use super::*;
+use crate::parity::expired::Expired;
 use crate::parity::left::tests::left;
 
 const WINDOW: Duration = Duration::from_secs(30);
@@ -20,7 +21,7 @@ impl Clocked {
 
     fn claim(&self, text: u64, ids: [Option<u64>; 2]) -> (Means, String) {
         let key = Key { text, room: 1 };
-        let wanted = Wanted { key, by_key: Means::RoomText, ids, mode: Mode::DEFAULT };
+        let wanted = wanted(key, ids);
         let (means, claim) = self.table.claim(self.now, WINDOW, &wanted);
         let word = match claim {
             Claim::Found(left) | Claim::Elsewhere { left, .. } => left.request_id.to_string(),
@@ -30,6 +31,11 @@ impl Clocked {
         };
         (means, word)
     }
+}
+
+fn wanted(key: Key, ids: [Option<u64>; 2]) -> Wanted {
+    let (mode, origins) = (Mode::DEFAULT, Origins::Here);
+    Wanted { key, by_key: Means::RoomText, ids, mode, origins }
 }
 
 fn got(means: Means, word: &str) -> (Means, String) {
@@ -89,11 +95,16 @@ fn what_is_too_old_is_nobodys() {
     at.now += Duration::from_millis(1);
     assert_eq!(at.claim(1, [Some(11), None]), got(Means::Nothing, "nothing"));
     assert_eq!(at.claim(2, [None, None]), got(Means::Nothing, "nothing"));
-    assert_eq!((at.table.size(), at.table.unclaimed.load(Relaxed)), ((0, 0), 1));
+    // Of a it is known for a while that it was there.
+    assert_eq!(at.table.size(), (0, Expired::COST));
+    assert_eq!(at.table.unclaimed.load(Relaxed), 1);
     at.insert("c", 3, [31, 32]);
     at.now += 2 * WINDOW;
     at.table.sweep(at.now, WINDOW);
-    assert_eq!((at.table.size(), at.table.unclaimed.load(Relaxed)), ((0, 0), 2));
+    assert_eq!(at.table.unclaimed.load(Relaxed), 2);
+    at.now += 2 * WINDOW;
+    at.table.sweep(at.now, WINDOW);
+    assert_eq!(at.table.size(), (0, 0));
     let indexed: usize = at.table.ids.iter().map(|index| index.lock().unwrap().len()).sum();
     assert_eq!(indexed, 0);
 }
@@ -127,6 +138,31 @@ fn both_bounds_hold_and_what_is_dropped_is_counted() {
     }
 }
 
+/// What expired takes a small part of what it took, within the same bound, and all of it is given
+/// back.
+#[test]
+fn what_expired_is_counted_and_given_back() {
+    let cost = Table::COST + left("0").bytes();
+    let bytes = 100 * cost;
+    let mut at = Clocked::new(1 << 20, bytes);
+    for round in 0..20u64 {
+        for text in 0..80 {
+            let text = (round * 100 + text).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            at.insert("0", text, [text + 1, text + 2]);
+            assert!(at.table.size().1 <= bytes, "{round}");
+        }
+        at.now += WINDOW + Duration::from_millis(1);
+        at.table.sweep(at.now, WINDOW);
+        let (held, size) = at.table.size();
+        assert!(held == 0 && size >= 80 * Expired::COST, "{round}: {held} {size}");
+        assert!(size <= 3 * 80 * Expired::COST, "{round}: {size}");
+    }
+    assert_eq!(at.table.unclaimed.load(Relaxed), 20 * 80);
+    at.now += 2 * WINDOW;
+    at.table.sweep(at.now, WINDOW);
+    assert_eq!(at.table.size(), (0, 0));
+}
+
 /// After records were dropped a second request of one text may be the first of another.
 #[test]
 fn a_table_that_was_full_knows_of_no_duplicates() {
@@ -147,7 +183,7 @@ fn a_table_that_was_full_knows_of_no_crossed_rooms() {
     let mut at = Clocked::new(2, 1 << 20);
     let elsewhere = |at: &Clocked| {
         let key = Key { text: 1, room: 2 };
-        let wanted = Wanted { key, by_key: Means::RoomText, ids: [None; 2], mode: Mode::DEFAULT };
+        let wanted = wanted(key, [None; 2]);
         let (means, claim) = at.table.claim(at.now, WINDOW, &wanted);
         (means, matches!(claim, Claim::Elsewhere { .. }))
     };
