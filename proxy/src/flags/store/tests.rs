@@ -73,7 +73,7 @@ fn the_highest_layer_that_says_something_decides() {
             if let Some(value) = by_hand {
                 set(&store, flag, value).unwrap();
             }
-            let (snapshot, views) = store.view();
+            let View { snapshot, flags: views, .. } = store.view();
             let view = views.into_iter().find(|view| view.flag == flag).unwrap();
             let name = format!("{flag:?} {file:?} {environment:?} {by_hand:?}");
             assert_eq!((view.value, view.layer), expected, "{name}");
@@ -142,7 +142,7 @@ fn a_refused_change_changes_nothing() {
         let refused = store.set(case.flag, case.value, case.why, case.lasts, HOUR).unwrap_err();
         assert!((case.refusal)(&refused), "{}: {refused}", case.name);
         assert!(Arc::ptr_eq(&before, &store.snapshot()), "{}", case.name);
-        assert!(store.view().1.iter().all(|view| view.override_.is_none()), "{}", case.name);
+        assert!(store.view().flags.iter().all(|view| view.override_.is_none()), "{}", case.name);
     }
 
     let store = store(&both, &[]);
