@@ -350,4 +350,6 @@ fn take(
 }
 
 #[cfg(test)]
+mod document_tests;
+#[cfg(test)]
 mod tests;
