@@ -83,8 +83,18 @@ pub(crate) fn read_parity(root: &mut Section<'_, '_>) -> Parity {
     })
 }
 
+/// What a share may be.
+pub(crate) const PERCENT: &str = "a number from 0 to 100 in steps of 0.0001";
+
+/// The share of a percentage that it is exactly; one that rounding would change is refused: 0.00001
+/// must not become nobody.
+pub(crate) fn exact_share(percent: f64) -> Option<Share> {
+    let within = (0.0..=100.0).contains(&percent).then_some(percent)?;
+    Share::from_percent(within).filter(|share| (share.percent() - percent).abs() < 1e-9)
+}
+
 fn percent() -> Rule<Share> {
-    Rule::new("a number from 0 to 100 in steps of 0.0001", |value| {
+    Rule::new(PERCENT, |value| {
         let number = match value {
             DeValue::Float(float) => float.as_str().parse().ok(),
             DeValue::Integer(integer) => {
@@ -92,15 +102,7 @@ fn percent() -> Rule<Share> {
             }
             _ => None,
         };
-        number
-            .filter(|percent| (0.0..=100.0).contains(percent))
-            .and_then(|percent| {
-                Share::from_percent(percent).filter(|share| {
-                    // A share that rounding would change is refused: 0.00001 must not become nobody.
-                    (share.percent() - percent).abs() < 1e-9
-                })
-            })
-            .ok_or_else(|| shown(value))
+        number.and_then(exact_share).ok_or_else(|| shown(value))
     })
 }
 

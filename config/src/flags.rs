@@ -168,7 +168,7 @@ pub fn check(flags: &Flags) -> Result<(), Broken> {
     broken(flags).next().map_or(Ok(()), Err)
 }
 
-fn broken(flags: &Flags) -> impl Iterator<Item = Broken> {
+pub(crate) fn broken(flags: &Flags) -> impl Iterator<Item = Broken> {
     let lacks = |flag: &Flag| flag.of(flags) && flag.needs().iter().any(|need| !need.of(flags));
     Flag::ALL.into_iter().filter(lacks).map(|flag| Broken { flag, needs: flag.needs() })
 }

@@ -9,7 +9,9 @@ mod admin;
 mod bind;
 mod canary;
 mod contract;
+pub mod document;
 mod effective;
+mod flag_sources;
 pub mod flags;
 mod limits;
 mod listener;
@@ -29,7 +31,9 @@ mod tests;
 pub use admin::Admin;
 pub use bind::Bind;
 pub use canary::{OnMismatch, Parity};
+pub use document::Document;
 pub use effective::effective;
+pub use flag_sources::FlagSources;
 pub use flags::{Broken, Flag, FlagLayer};
 pub use limits::Limits;
 pub use listener::Listener;
@@ -43,6 +47,7 @@ pub use value::parse_duration;
 
 use modegate_filters::bucket::Canary;
 use modegate_filters::contract::Contract;
+use modegate_filters::rollout::observe::Breaker;
 
 use crate::read::Faults;
 
@@ -55,6 +60,11 @@ pub struct Config {
     pub contract: Contract,
     /// `[flags]`: the file's layer; a flag that the file does not name is not in it.
     pub flags: FlagLayer,
+    /// `[flag_sources]`: where flags come from at run time.
+    pub flag_sources: FlagSources,
+    /// `[breaker]`: what makes the sidecar switch fast mode off by itself; every cause where flags
+    /// come from a document or a service, otherwise none.
+    pub breaker: Vec<Breaker>,
     /// `[canary]`: who is in the canary cohort.
     pub canary: Canary,
     /// `[parity]`: how legs are compared.
@@ -87,6 +97,9 @@ impl Config {
         let config = read::whole(&faults, document, |root| {
             let contract = contract::read(root);
             let flags = flags::read(root);
+            let flag_sources = flag_sources::read(root);
+            let is_fleet = flag_sources.file.is_some() || flag_sources.remote.is_some();
+            let breaker = flag_sources::read_breaker(root, is_fleet);
             let canary = canary::read(root);
             let parity = canary::read_parity(root);
             let server = server::read(root);
@@ -101,6 +114,8 @@ impl Config {
                 server,
                 contract,
                 flags,
+                flag_sources,
+                breaker,
                 canary,
                 parity,
                 timeouts,

@@ -62,7 +62,7 @@ fn the_example_is_the_defaults() {
 #[test]
 fn the_example_has_every_key() {
     let sections = known_keys("zzz = 1");
-    assert_eq!(sections.len(), 13, "{sections:?}");
+    assert_eq!(sections.len(), 15, "{sections:?}");
     for section in sections {
         let header = match section.as_str() {
             "profiles" => "[profiles.fast-v1]".to_owned(),

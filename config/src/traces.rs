@@ -92,7 +92,7 @@ pub(crate) fn read(root: &mut Section<'_, '_>) -> Traces {
     })
 }
 
-fn endpoint() -> Rule<Option<Endpoint>> {
+pub(crate) fn endpoint() -> Rule<Option<Endpoint>> {
     let any = upstream();
     Rule::new("\"http://host:port\", or \"\" for none", move |value| {
         if matches!(value, DeValue::String(text) if text.is_empty()) {

@@ -10,6 +10,7 @@
 //! | `GET /flags` | every flag: its value, and what each layer says |
 //! | `PUT /flags/{name}` | sets a flag: `{"value","actor","reason","expires"?}` |
 //! | `DELETE /flags/{name}` | takes an override back: `{"actor","reason"}` |
+//! | `DELETE /breaker` | closes the breaker: `{"actor","reason"}` |
 //! | `GET /log` | what is logged: the level and the access line in force, the file's, the override |
 //! | `PUT /log` | sets it: `{"level","access"?,"actor","reason","expires"?}` |
 //! | `DELETE /log` | takes the override back: `{"actor","reason"}` |
@@ -18,6 +19,7 @@
 //! checked on every call, so that no page in a browser can reach it.
 
 mod answer;
+mod breaker;
 mod guard;
 mod log;
 mod mutate;
@@ -97,7 +99,13 @@ impl Admin {
             (&Method::PUT, _, Some(name)) => self.change(request, name).await,
             (&Method::DELETE, _, Some(name)) => self.change(request, name).await,
             (&Method::PUT | &Method::DELETE, "/log", None) => self.change_log(request).await,
-            (_, "/live" | "/ready" | "/metrics" | "/config" | "/flags" | "/log" | "/parity", _)
+            (&Method::DELETE, "/breaker", None) => self.reset_breaker(request).await,
+            (
+                _,
+                "/breaker" | "/live" | "/ready" | "/metrics" | "/config" | "/flags" | "/log"
+                | "/parity",
+                _,
+            )
             | (_, _, Some(_)) => refuse(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
             _ => refuse(StatusCode::NOT_FOUND, "no such call"),
         }
@@ -113,10 +121,7 @@ impl Admin {
             "/metrics" => self.metrics(Format::accepted(headers)),
             "/config" => json(StatusCode::OK, &view::config(&self.sources.config.view())),
             "/parity" => json(StatusCode::OK, &parity::parity(&self.sources)),
-            "/flags" => {
-                let (snapshot, flags) = self.sources.flags.view();
-                json(StatusCode::OK, &view::flags(&snapshot, &flags))
-            }
+            "/flags" => json(StatusCode::OK, &view::flags(&self.sources.flags.view())),
             "/log" => json(StatusCode::OK, &view::log(&self.sources.log.levels().view())),
             _ => refuse(StatusCode::NOT_FOUND, "no such call"),
         }
@@ -145,6 +150,16 @@ impl Admin {
         match delete {
             true => call.clear(store, flag),
             false => call.set(store, flag, self.override_limit),
+        }
+    }
+
+    async fn reset_breaker(&self, request: Request<Incoming>) -> Answer {
+        if let Err(denied) = self.guard.authorize(request.headers()) {
+            return denied.answer();
+        }
+        match breaker::Call::read(request.into_body()).await {
+            Ok(call) => call.reset(&self.sources.flags),
+            Err(refusal) => refusal,
         }
     }
 

@@ -7,7 +7,7 @@ mod shutdown;
 mod watches;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use modegate_config::flags::FlagLayer;
@@ -19,7 +19,7 @@ use pingora_core::services::background::{GenBackgroundService, background_servic
 use crate::admin::{Admin, Token};
 use crate::data_plane::{Admission, ClientTls, DataPlane, Drain, Plane, ServerTls, Upstreams};
 use crate::digest::DigestKey;
-use crate::flags::{Reload, Settings, Store};
+use crate::flags::{DocumentSource, Reload, Remote, Settings, Store};
 use crate::logging::Logging;
 use crate::metrics::{Metrics, Sources};
 use crate::parity::Parity;
@@ -30,7 +30,7 @@ use listen::{Socket, bind};
 use prebound::Prebound;
 use shutdown::DrainFirst;
 pub use shutdown::Stop;
-use watches::{Expiries, SweepParity, WatchCertificates, WatchConfig, expect_hangup};
+use watches::{Expiries, SweepParity, WatchCertificates, WatchConfig, WatchFlags, expect_hangup};
 
 /// What a process is started with.
 #[derive(Debug)]
@@ -89,6 +89,13 @@ impl App {
         let (traces, export) = Traces::new(&config.traces, &metrics);
         let store = Store::new(Settings::new(&config), config.flags.clone(), start.environment)?;
         let store = Arc::new(store);
+        let document = config.flag_sources.file.clone().map(DocumentSource::new);
+        let document = document.map(|mut document| {
+            // The first request sees it already.
+            document.look(&store);
+            document
+        });
+        let remote = Remote::new(&config.flag_sources);
         let reload = Arc::new(Reload::new(path, text, config.clone(), start.log.clone()));
         let drain = Drain::new();
 
@@ -147,6 +154,11 @@ impl App {
             log: start.log,
             most_connections,
         };
+        let flags = sources.flags.clone();
+        server.add_service(background_service(
+            "flag sources",
+            WatchFlags { store: flags, document: Mutex::new(document), remote: Mutex::new(remote) },
+        ));
         add_background(&mut server, &sources, certificates, export);
         let socket = bound(&config.admin.bind)?;
         let admin_bound = socket.bound.clone();

@@ -7,7 +7,7 @@
 //! ```
 
 mod attributes;
-mod client;
+pub(crate) mod client;
 mod collector;
 mod export;
 mod span;

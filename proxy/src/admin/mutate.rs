@@ -36,7 +36,7 @@ pub fn refused(refusal: &Refusal) -> Answer {
     let status = match refusal {
         Refusal::Unexplained | Refusal::Expiry(_) => StatusCode::BAD_REQUEST,
         Refusal::Broken(_) => StatusCode::CONFLICT,
-        Refusal::NotOverridden(_) => StatusCode::NOT_FOUND,
+        Refusal::NotOverridden(_) | Refusal::NotOpen => StatusCode::NOT_FOUND,
     };
     refuse(status, &refusal.to_string())
 }

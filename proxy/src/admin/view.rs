@@ -2,14 +2,19 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use modegate_filters::bucket::Share;
+use serde_json::{Map, Value, json};
 
-use crate::flags::{ConfigView, FlagView, Snapshot};
+use crate::flags::{ConfigView, View};
 use crate::logging::LevelsView;
 
-/// Every flag, its value, the layer that decided and what each layer says.
-pub fn flags(snapshot: &Snapshot, views: &[FlagView]) -> Value {
-    let flags = views.iter().map(|view| {
+/// Every flag and the share: the value, the layer that decided and what each layer says; the
+/// documents, and the breaker.
+pub fn flags(view: &View) -> Value {
+    let flags = view.flags.iter().map(|view| {
+        let mut layers: Map<String, Value> =
+            view.said.iter().map(|(name, said)| ((*name).to_owned(), json!(said))).collect();
+        layers.insert("default".to_owned(), json!(false));
         let override_ = view.override_.as_ref().map(|set| {
             json!({
                 "value": set.value,
@@ -18,20 +23,45 @@ pub fn flags(snapshot: &Snapshot, views: &[FlagView]) -> Value {
                 "expires": seconds(set.expires),
             })
         });
+        layers.insert("override".to_owned(), json!(override_));
         let entry = json!({
             "value": view.value,
             "layer": view.layer,
             "environment_variable": view.flag.env(),
-            "layers": {
-                "default": false,
-                "file": view.file,
-                "environment": view.environment,
-                "override": override_,
-            },
+            "layers": layers,
         });
         (view.flag.name().to_owned(), entry)
     });
-    json!({ "generation": snapshot.generation, "flags": Value::Object(flags.collect()) })
+    let (layer, said) = view.share;
+    let percent = |share: Option<Share>| json!(share.map(Share::percent));
+    let layers = said.into_iter().map(|(name, said)| (name.to_owned(), percent(said)));
+    let documents = view.documents.iter().map(|place| {
+        let mut entry = json!({ "error": place.error });
+        if let Some(taken) = &place.taken {
+            let document = &taken.document;
+            entry["generation"] = json!(document.generation);
+            entry["sha256"] = json!(taken.sha256);
+            entry["taken"] = json!(seconds(taken.at));
+            entry["freshness"] = json!(taken.freshness.word());
+            entry["rollout"] = json!(document.rollout);
+            entry["lease_until"] = json!(document.lease_until.map(|until| until / 1000));
+            entry["lease_over"] = json!(taken.lapsed);
+        }
+        (place.layer.word().to_owned(), entry)
+    });
+    json!({
+        "generation": view.snapshot.generation,
+        "flags": Value::Object(flags.collect()),
+        "share": {
+            "percent": view.snapshot.settings.policy.canary().share.percent(),
+            "layer": layer,
+            "layers": Value::Object(layers.collect()),
+        },
+        "documents": Value::Object(documents.collect()),
+        "breaker": view.breaker.map(|opened| {
+            json!({ "cause": opened.cause.word(), "opened": seconds(opened.at) })
+        }),
+    })
 }
 
 /// The file that was taken over, defaults included, and what of it waits for a restart. It holds no

@@ -46,6 +46,11 @@ enum FlagsCommand {
         #[command(flatten)]
         why: Why,
     },
+    /// Close the breaker.
+    ResetBreaker {
+        #[command(flatten)]
+        why: Why,
+    },
 }
 
 impl FlagsArgs {
@@ -64,11 +69,18 @@ impl FlagsArgs {
                 let body = json!({ "actor": why.actor(), "reason": why.reason });
                 (Method::DELETE, format!("/flags/{}", flag.name()), Some(body))
             }
+            FlagsCommand::ResetBreaker { why } => {
+                let body = json!({ "actor": why.actor(), "reason": why.reason });
+                (Method::DELETE, "/breaker".to_owned(), Some(body))
+            }
         };
         let answer = self.admin.call(method, &path, body)?;
         match (&self.command, self.json) {
             (_, true) => println!("{answer}"),
             (FlagsCommand::List, false) => print_list(&answer),
+            (FlagsCommand::ResetBreaker { .. }, false) => {
+                println!("the breaker is closed (generation {})", answer["generation"]);
+            }
             (_, false) => println!(
                 "{} is {} (generation {})",
                 answer["flag"].as_str().unwrap_or_default(),
@@ -94,6 +106,18 @@ fn print_list(answer: &Value) {
         let layer = view["layer"].as_str().unwrap_or_default();
         let line = format!("{:<16}{:<7}{:<13}{note}", flag.name(), on_off(&view["value"]), layer);
         println!("{}", line.trim_end());
+    }
+    for layer in ["document", "remote"] {
+        let place = &answer["documents"][layer];
+        if place["generation"].is_u64() {
+            println!("{layer} generation {}", place["generation"]);
+        }
+        if place["lease_over"] == true {
+            println!("{layer} lease over: fast mode is off");
+        }
+    }
+    if let Some(cause) = answer["breaker"]["cause"].as_str() {
+        println!("breaker open: {cause}");
     }
 }
 

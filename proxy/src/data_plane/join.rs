@@ -7,6 +7,7 @@ use bytes::Bytes;
 use modegate_filters::contract::{Mode, Requested};
 use modegate_filters::inspect::Verdict;
 use modegate_filters::parity::{self, Means};
+use modegate_filters::rollout::observe::Breaker;
 use modegate_filters::route::{Leg, Route};
 use modegate_filters::tags::Trace;
 use modegate_filters::text;
@@ -70,12 +71,15 @@ pub fn arrive(
     count(counts.joins(plane.leg, means));
     if said == parity::Verdict::RoomCrossed && is_sure {
         count(counts.contamination(plane.leg, Source::Request));
+        plane.store.trip(Breaker::Contamination);
     }
     if let Some(left) = left.as_ref().filter(|_| is_sure) {
         continue_trace(&mut exchange, left);
     }
     let request_id = left.as_ref().map(|left| left.request_id.clone());
     let mut joined = Joined { verdict: said, means, request_id, repaired: None };
+    let lost = said.is_of_mode() && is_sure;
+    let fast_lost = lost && left.as_ref().is_some_and(|left| left.mode != Mode::DEFAULT);
     let enforced = match left.filter(|_| said.is_mismatch()) {
         None => Enforcement::None,
         Some(left) => {
@@ -89,6 +93,8 @@ pub fn arrive(
     if matches!(enforced, Enforcement::Repair(_)) {
         count(counts.enforced(Enforced::Repair));
         (joined.verdict, joined.repaired) = (parity::Verdict::Match, Some(said));
+    } else if fast_lost {
+        plane.store.trip(Breaker::Mismatch);
     }
     count(counts.verdicts(plane.leg, joined.verdict));
     exchange.record.joined(joined);

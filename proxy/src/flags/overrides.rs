@@ -31,6 +31,8 @@ pub enum Refusal {
     Broken(Broken),
     /// There is no override of this: a flag, or the log level.
     NotOverridden(&'static str),
+    /// The breaker is not open.
+    NotOpen,
 }
 
 impl std::fmt::Display for Refusal {
@@ -47,6 +49,7 @@ impl std::fmt::Display for Refusal {
             }
             Refusal::Broken(broken) => write!(f, "{broken}"),
             Refusal::NotOverridden(what) => write!(f, "{what} has no override"),
+            Refusal::NotOpen => write!(f, "the breaker is not open"),
         }
     }
 }

@@ -1,26 +1,16 @@
 //! Reads the configuration file again, on SIGHUP and when it changes.
-//!
-//! The directory is watched, not the file, and the file is also looked at every few seconds: a
-//! Kubernetes ConfigMap swaps a symlink, and some mounts give no events at all.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use modegate_config::Config;
-use notify::{RecursiveMode, Watcher};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 
 use super::snapshot::Settings;
 use super::store::Store;
+use super::watched::{Seen, Watched};
 use crate::logging::Logging;
-
-/// How often the file is looked at without an event.
-const POLL: Duration = Duration::from_secs(2);
-/// How long events are gathered: a swap is several.
-const SETTLE: Duration = Duration::from_millis(100);
 
 /// The configuration file, as last read.
 #[derive(Debug)]
@@ -45,15 +35,6 @@ struct State {
     restart: Vec<&'static str>,
 }
 
-/// What a look at the file saw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
-    /// A text with this hash.
-    Text(u64),
-    /// No text.
-    Unreadable(std::io::ErrorKind),
-}
-
 /// The state of the configuration as the admin API and the metrics show it.
 #[derive(Clone, Debug)]
 pub struct ConfigView {
@@ -75,8 +56,8 @@ impl Reload {
     /// The file that the process was started with, what it held, and the log that follows it.
     pub fn new(path: PathBuf, text: String, running: Config, log: Logging) -> Reload {
         let state = State {
-            looked: Seen::Text(hash(&text)),
-            judged: Seen::Text(hash(&text)),
+            looked: Seen::text(&text),
+            judged: Seen::text(&text),
             loaded: SystemTime::now(),
             text,
             loads: 1,
@@ -104,13 +85,9 @@ impl Reload {
     /// nothing but what [`Reload::view`] says.
     fn look(&self, store: &Store, why: Why) {
         let read = std::fs::read_to_string(&self.path);
-        let seen = match &read {
-            Ok(text) => Seen::Text(hash(text)),
-            Err(error) => Seen::Unreadable(error.kind()),
-        };
+        let seen = Seen::of(&read);
         let before = std::mem::replace(&mut self.lock().looked, seen);
-        // A file that is gone may be a swap in progress: it is said at the second look.
-        let swap = seen == Seen::Unreadable(std::io::ErrorKind::NotFound) && before != seen;
+        let swap = seen.may_be_swap(Some(before));
         if why == Why::Change && (swap || self.lock().judged == seen) {
             return;
         }
@@ -167,22 +144,7 @@ enum Why {
 
 /// Watches the file until the task is dropped.
 pub async fn watch(reload: Arc<Reload>, store: Arc<Store>) {
-    let (events, mut changed) = mpsc::channel(1);
-    let directory = reload.path.parent().filter(|path| !path.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new(".")).to_owned();
-    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // Reading the file is an event too, and none of interest.
-        if !event.is_ok_and(|event| event.kind.is_access()) {
-            // One pending event says all.
-            let _ = events.try_send(());
-        }
-    });
-    let watching = watcher.and_then(|mut watcher| {
-        watcher.watch(&directory, RecursiveMode::NonRecursive).map(|()| watcher)
-    });
-    if let Err(error) = &watching {
-        tracing::warn!(%error, "no events for the configuration's directory; it is polled only");
-    }
+    let mut watched = Watched::new(&reload.path);
     let mut hangup = match signal(SignalKind::hangup()) {
         Ok(hangup) => hangup,
         Err(error) => return tracing::error!(%error, "SIGHUP cannot be received"),
@@ -190,13 +152,7 @@ pub async fn watch(reload: Arc<Reload>, store: Arc<Store>) {
     loop {
         let why = tokio::select! {
             _ = hangup.recv() => Why::Signal,
-            event = changed.recv(), if watching.is_ok() => {
-                // Let a swap of several steps come to its end.
-                tokio::time::sleep(SETTLE).await;
-                let _ = event;
-                Why::Change
-            }
-            () = tokio::time::sleep(POLL) => Why::Change,
+            () = watched.change() => Why::Change,
         };
         reload.look(&store, why);
     }
@@ -210,17 +166,12 @@ fn restart_needed(running: &Config, next: &Config) -> Vec<&'static str> {
         ("server", running.server != next.server),
         ("upstream", running.upstream != next.upstream),
         ("traces", running.traces != next.traces),
+        ("flag_sources", running.flag_sources != next.flag_sources),
         ("contract.modes", running.contract.modes != next.contract.modes),
         ("parity.records", running.parity.records != next.parity.records),
         ("parity.memory", running.parity.memory != next.parity.memory),
     ];
     differs.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
-}
-
-fn hash(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modegate_config::{Config, Limits, OnMismatch, Timeouts};
+use modegate_filters::bucket::{Canary, Share};
 use modegate_filters::decide::Flags;
 use modegate_filters::inspect::Policy;
+use modegate_filters::rollout::observe::Breaker;
 
 /// The settings that a reload can change.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub struct Settings {
     pub is_exclusive: bool,
     /// What a mismatch does while `cloud_enforced` is on.
     pub on_mismatch: OnMismatch,
+    /// What opens the breaker.
+    pub breaker: Vec<Breaker>,
 }
 
 impl Settings {
@@ -34,6 +38,20 @@ impl Settings {
             window: config.parity.window,
             is_exclusive: config.parity.exclusive,
             on_mismatch: config.parity.on_mismatch,
+            breaker: config.breaker.clone(),
+        }
+    }
+
+    /// These settings with another share of keys in the canary cohort.
+    pub fn with_share(&self, share: Share) -> Settings {
+        let canary = Canary { share, ..self.policy.canary().clone() };
+        Settings {
+            policy: Policy::new(self.policy.contract().clone(), canary),
+            timeouts: self.timeouts.clone(),
+            limits: self.limits.clone(),
+            window: self.window,
+            on_mismatch: self.on_mismatch,
+            breaker: self.breaker.clone(),
         }
     }
 }
@@ -45,6 +63,8 @@ pub struct Snapshot {
     pub generation: u64,
     /// The flags, folded over all layers.
     pub flags: Flags,
-    /// The settings.
+    /// The settings, the share among them folded over all layers too.
     pub settings: Arc<Settings>,
+    /// Why the breaker is open, if it is.
+    pub breaker: Option<Breaker>,
 }

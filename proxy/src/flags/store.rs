@@ -1,71 +1,32 @@
 //! Holds the layers and the snapshot folded from them. Readers never wait; writers take turns.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use modegate_config::flags::{Broken, Flag, FlagLayer, check, fold};
-use modegate_filters::decide::Flags;
+use modegate_config::Document;
+use modegate_config::flags::{Broken, Flag, FlagLayer};
+use modegate_filters::rollout::observe::Breaker;
 use tokio::sync::Notify;
 
-use super::overrides::{Override, Overrides, Refusal, vouched};
+use super::documents::{Freshness, Layer, Step, Taken, Unfit, milliseconds, step};
+use super::layers::{Layers, Opened};
+use super::overrides::{Override, Refusal, vouched};
 use super::snapshot::{Settings, Snapshot};
+use super::store_view::View;
+
+/// A clock that jumps is looked at again within this time.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The flags and settings of the process.
 #[derive(Debug)]
 pub struct Store {
     current: ArcSwap<Snapshot>,
     layers: Mutex<Layers>,
-    overridden: Notify,
-}
-
-#[derive(Clone, Debug)]
-struct Layers {
-    file: FlagLayer,
-    environment: FlagLayer,
-    overrides: Overrides,
-}
-
-impl Layers {
-    fn fold(&self) -> Flags {
-        let overrides = self.overrides.layer();
-        fold([&self.file, &self.environment, &overrides].into_iter())
-    }
-
-    /// Whether a flag is on by hand.
-    fn holds_on(&self, flag: Flag) -> bool {
-        self.overrides.get(flag).is_some_and(|set| set.value)
-    }
-
-    /// Whether the flags keep the rules among themselves.
-    fn check(&self) -> Result<(), Broken> {
-        check(&self.fold())
-    }
-
-    /// The flags as they take effect: what lacks what it needs is off. The end of an override, or
-    /// a new file under one, can leave it so.
-    fn flags(&self) -> Flags {
-        let folded = self.fold();
-        let runtime = folded.runtime && folded.contract;
-        Flags { runtime, ui: folded.ui && runtime, ..folded }
-    }
-}
-
-/// One flag as the admin API shows it: its value, and what each layer says.
-#[derive(Clone, Debug)]
-pub struct FlagView {
-    /// The flag.
-    pub flag: Flag,
-    /// Its value in the snapshot.
-    pub value: bool,
-    /// The layer that decided: `default`, `file`, `environment` or `override`.
-    pub layer: &'static str,
-    /// What the configuration file says.
-    pub file: Option<bool>,
-    /// What the environment says.
-    pub environment: Option<bool>,
-    /// The override in force.
-    pub override_: Option<Override>,
+    /// Something will expire at another time than before.
+    expiries: Notify,
+    trips: [AtomicU64; Breaker::ALL.len()],
 }
 
 impl Store {
@@ -78,13 +39,15 @@ impl Store {
         file: FlagLayer,
         environment: FlagLayer,
     ) -> Result<Store, Broken> {
-        let layers = Layers { file, environment, overrides: Overrides::default() };
+        let layers = Layers::new(Arc::new(settings), file, environment);
         layers.check()?;
-        let first = Snapshot { generation: 1, flags: layers.flags(), settings: Arc::new(settings) };
+        let (flags, settings) = (layers.flags(), layers.settings.clone());
+        let first = Snapshot { generation: 1, flags, settings, breaker: None };
         Ok(Store {
             current: ArcSwap::from_pointee(first),
             layers: Mutex::new(layers),
-            overridden: Notify::new(),
+            expiries: Notify::new(),
+            trips: Default::default(),
         })
     }
 
@@ -110,7 +73,7 @@ impl Store {
         let (actor, reason) = (actor.to_owned(), reason.to_owned());
         let set = Override { value, actor, reason, expires };
         let snapshot = self.change(|layers| layers.overrides.set(flag, Some(set)))?;
-        self.overridden.notify_one();
+        self.expiries.notify_one();
         Ok(snapshot)
     }
 
@@ -136,54 +99,169 @@ impl Store {
     /// Where its flags break a rule together with the environment; nothing has changed then.
     pub fn reload(&self, settings: Settings, file: FlagLayer) -> Result<Arc<Snapshot>, Broken> {
         let mut layers = self.lock();
-        let next = Layers { file, ..layers.clone() };
+        let next = Layers { file, settings: Arc::new(settings), ..layers.clone() };
         // The file and the environment must keep the rules by themselves.
-        Layers { overrides: Overrides::default(), ..next.clone() }.check()?;
-        // What an override lacks under the new file is off; it does not hold the file up.
+        next.check_base()?;
+        // What a later layer lacks under the new file is off; it does not hold the file up.
         *layers = next;
-        Ok(self.publish(&layers, Arc::new(settings)))
+        Ok(self.publish(&layers))
     }
 
-    /// What every layer says of every flag.
-    pub fn view(&self) -> (Arc<Snapshot>, Vec<FlagView>) {
-        let layers = self.lock();
+    /// Takes a document over, for the next request on, whole or not at all. The one in force with a
+    /// later lease renews it; any other goes on from it by a higher generation, unless it is forced,
+    /// and closes the breaker.
+    ///
+    /// # Errors
+    /// See [`Unfit`]; the document before stays in force then.
+    pub fn take_document(
+        &self,
+        layer: Layer,
+        document: Document,
+        force: bool,
+    ) -> Result<Arc<Snapshot>, Unfit> {
+        let mut layers = self.lock();
+        match take(&layers, layer, document, force) {
+            Err(unfit) => {
+                self.fail(&mut layers, layer, unfit.to_string());
+                Err(unfit)
+            }
+            Ok((next, step)) => {
+                let before = std::mem::replace(&mut *layers, next);
+                if let Some(error) = layers.errors.get_mut(layer as usize) {
+                    *error = None;
+                }
+                let changed = step != Step::Same
+                    || before.flags() != layers.flags()
+                    || before.share() != layers.share();
+                if !changed {
+                    return Ok(self.snapshot());
+                }
+                let snapshot = self.publish(&layers);
+                let document = layers.document(layer).map_or(0, |taken| taken.document.generation);
+                let (layer, generation) = (layer.word(), snapshot.generation);
+                tracing::info!(layer, document, generation, ?step, "flags document taken over");
+                drop(layers);
+                self.expiries.notify_one();
+                Ok(snapshot)
+            }
+        }
+    }
+
+    /// Writes down that what a document's place holds cannot be taken over. What was taken over from
+    /// it before stays.
+    pub fn document_failed(&self, layer: Layer, error: String) {
+        self.fail(&mut self.lock(), layer, error);
+    }
+
+    /// Writes down that a document's source was reached, and has nothing new.
+    pub fn document_reached(&self, layer: Layer) {
+        if let Some(error) = self.lock().errors.get_mut(layer as usize) {
+            *error = None;
+        }
+    }
+
+    fn fail(&self, layers: &mut Layers, layer: Layer, error: String) {
+        if let Some(said) = layers.errors.get_mut(layer as usize)
+            && said.as_ref() != Some(&error)
+        {
+            tracing::error!(layer = layer.word(), %error, "flags document not taken over");
+            *said = Some(error);
+        }
+    }
+
+    /// How fresh a document is, its source having been asked again.
+    pub fn freshness(&self, layer: Layer, freshness: Freshness) {
+        let mut layers = self.lock();
+        let Some(Some(taken)) = layers.document_mut(layer) else { return };
+        if taken.freshness == freshness {
+            return;
+        }
+        taken.freshness = freshness;
+        let snapshot = self.publish(&layers);
+        let (layer, freshness, generation) = (layer.word(), freshness.word(), snapshot.generation);
+        tracing::warn!(layer, freshness, generation, "flags document's freshness changed");
+    }
+
+    /// The generation of the document that governs, the remote one where there is one; 0 for none.
+    pub fn document_generation(&self) -> u64 {
+        self.lock().governing().map_or(0, |taken| taken.document.generation)
+    }
+
+    /// Opens the breaker where `breaker.on` says so: fast mode is off from the next request on, until
+    /// a new generation of the document or an operator closes it. Time never does.
+    pub fn trip(&self, cause: Breaker) {
         let snapshot = self.snapshot();
-        let views = Flag::ALL.into_iter().map(|flag| {
-            let override_ = layers.overrides.get(flag).cloned();
-            let (file, environment) = (layers.file.get(flag), layers.environment.get(flag));
-            let value = flag.of(&snapshot.flags);
-            let said = [
-                ("override", override_.as_ref().map(|set| set.value)),
-                ("environment", environment),
-                ("file", file),
-            ];
-            // The highest layer that says the value: for `kill`, any layer that says yes.
-            let layer =
-                said.iter().find(|(_, said)| *said == Some(value)).map_or("default", |s| s.0);
-            FlagView { flag, value, layer, file, environment, override_ }
-        });
-        let views = views.collect();
-        (snapshot, views)
+        if !snapshot.settings.breaker.contains(&cause) {
+            return;
+        }
+        if let Some(trips) = self.trips.get(cause as usize) {
+            trips.fetch_add(1, Relaxed);
+        }
+        // What is open stays as it is: the first cause is the one to look into.
+        if snapshot.breaker.is_some() {
+            return;
+        }
+        let mut layers = self.lock();
+        if layers.breaker.is_some() {
+            return;
+        }
+        layers.breaker = Some(Opened { cause, at: SystemTime::now() });
+        let generation = self.publish(&layers).generation;
+        tracing::error!(cause = cause.word(), generation, "breaker open: fast mode is off here");
     }
 
-    /// Ends overrides as they expire; never returns.
+    /// How often a cause was seen since the start.
+    pub fn trips(&self, cause: Breaker) -> u64 {
+        self.trips.get(cause as usize).map_or(0, |trips| trips.load(Relaxed))
+    }
+
+    /// Closes the breaker by hand.
+    ///
+    /// # Errors
+    /// See [`Refusal`]; nothing has changed then.
+    pub fn reset_breaker(&self, by: (&str, &str)) -> Result<Arc<Snapshot>, Refusal> {
+        vouched(by, None)?;
+        let mut layers = self.lock();
+        if layers.breaker.take().is_none() {
+            return Err(Refusal::NotOpen);
+        }
+        Ok(self.publish(&layers))
+    }
+
+    /// What every layer says, of one moment.
+    pub fn view(&self) -> View {
+        let layers = self.lock();
+        View::new(self.snapshot(), &layers)
+    }
+
+    /// Ends overrides and leases as they expire; never returns.
     pub async fn expire_overrides(&self) {
         loop {
-            let next = self.lock().overrides.next_expiry();
-            match next.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default()) {
-                None => self.overridden.notified().await,
+            match self.next_expiry() {
+                None => self.expiries.notified().await,
                 Some(wait) if wait.is_zero() => self.expire(SystemTime::now()),
-                // A clock that jumps is looked at again within a second.
                 Some(wait) => {
-                    let wait = wait.min(Duration::from_secs(1));
-                    let _ = tokio::time::timeout(wait, self.overridden.notified()).await;
+                    let _ = tokio::time::timeout(wait.min(LOOK), self.expiries.notified()).await;
                 }
             }
         }
     }
 
+    /// How long until something expires.
+    fn next_expiry(&self) -> Option<Duration> {
+        let (layers, now) = (self.lock(), SystemTime::now());
+        let override_ = layers.overrides.next_expiry();
+        let override_ = override_.map(|at| at.duration_since(now).unwrap_or_default());
+        let leases = Layer::ALL.into_iter().filter_map(|layer| layers.document(layer));
+        let leases = leases.filter(|taken| !taken.lapsed);
+        let leases = leases.filter_map(|taken| taken.document.lease_until);
+        let left = |until: u64| Duration::from_millis(until.saturating_sub(milliseconds(now)));
+        leases.map(left).chain(override_).min()
+    }
+
     fn expire(&self, now: SystemTime) {
         let mut layers = self.lock();
+        self.lapse(&mut layers, now);
         let mut ended = layers.overrides.expire(now);
         if ended.is_empty() {
             return;
@@ -194,13 +272,25 @@ impl Store {
             layers.overrides.set(broken.flag, None);
             ended.push(broken.flag);
         }
-        let snapshot = self.publish(&layers, self.snapshot().settings.clone());
+        let snapshot = self.publish(&layers);
         for flag in ended {
             tracing::info!(
                 flag = flag.name(),
                 generation = snapshot.generation,
                 "override expired"
             );
+        }
+    }
+
+    /// Whoever renews leases is gone: fast mode is off until it is back.
+    fn lapse(&self, layers: &mut Layers, now: SystemTime) {
+        for layer in Layer::ALL {
+            let Some(Some(taken)) = layers.document_mut(layer) else { continue };
+            if taken.lapse(now) {
+                let (layer, document) = (layer.word(), taken.document.generation);
+                let generation = self.publish(layers).generation;
+                tracing::error!(layer, document, generation, "lease over: fast mode is off here");
+            }
         }
     }
 
@@ -214,13 +304,20 @@ impl Store {
             next.check().map_err(Refusal::Broken)?;
         }
         *layers = next;
-        Ok(self.publish(&layers, self.snapshot().settings.clone()))
+        Ok(self.publish(&layers))
     }
 
     /// Called with the layers locked, so that generations and snapshots come in one order.
-    fn publish(&self, layers: &Layers, settings: Arc<Settings>) -> Arc<Snapshot> {
-        let generation = self.current.load().generation + 1;
-        let snapshot = Arc::new(Snapshot { generation, flags: layers.flags(), settings });
+    fn publish(&self, layers: &Layers) -> Arc<Snapshot> {
+        let current = self.current.load();
+        let ((_, share), base) = (layers.share(), &layers.settings);
+        let settings = match share == base.policy.canary().share {
+            true => base.clone(),
+            false => Arc::new(base.with_share(share)),
+        };
+        let breaker = layers.breaker.map(|opened| opened.cause);
+        let generation = current.generation + 1;
+        let snapshot = Arc::new(Snapshot { generation, flags: layers.flags(), settings, breaker });
         self.current.store(snapshot.clone());
         snapshot
     }
@@ -231,5 +328,28 @@ impl Store {
     }
 }
 
+/// The layers with a document taken over, and what that was to them.
+fn take(
+    layers: &Layers,
+    layer: Layer,
+    document: Document,
+    force: bool,
+) -> Result<(Layers, Step), Unfit> {
+    let step = step(layers.document(layer), &document, force)?;
+    let mut next = layers.clone();
+    let Some(place) = next.document_mut(layer) else { return Ok((next, Step::Same)) };
+    match (step, place.as_mut()) {
+        (Step::Same, Some(taken)) => taken.freshness = Freshness::Fresh,
+        _ => *place = Some(Taken::new(document, SystemTime::now())),
+    }
+    if step == Step::New {
+        next.check_up_to(layer).map_err(Unfit::Broken)?;
+        next.breaker = None;
+    }
+    Ok((next, step))
+}
+
+#[cfg(test)]
+mod document_tests;
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,28 @@ pub const FLAG_OVERRIDE: Name = ("modegate_flag_override", "Whether a flag is ov
 /// The snapshot's generation.
 pub const GENERATION: Name =
     ("modegate_snapshot_generation", "The number of the flags snapshot in force");
+/// The share of keys that are canary.
+pub const SHARE: Name =
+    ("modegate_canary_share_ppm", "The share of keys that are canary, in parts per million");
+/// The documents' generations.
+pub const DOCUMENT_GENERATION: Name = (
+    "modegate_flags_document_generation",
+    "The generation of the flags document in force, by where it is from; 0 for none",
+);
+/// Whether a document's place holds what cannot be taken over.
+pub const LAYER_ERROR: Name = (
+    "modegate_flags_layer_error",
+    "1 while what a flags document's place holds is not taken over, or it cannot be reached",
+);
+/// Whether a lease is over.
+pub const LEASE_OVER: Name =
+    ("modegate_flags_lease_over", "1 while the lease of the flags document in force is over");
+/// Whether the breaker is open.
+pub const BREAKER_OPEN: Name =
+    ("modegate_breaker_open", "1 while the breaker is open, by what opened it");
+/// What opens the breaker, seen.
+pub const BREAKER_TRIPS: Name =
+    ("modegate_breaker_trips", "Times that something was seen that opens the breaker, by cause");
 /// Requests in flight.
 pub const INFLIGHT: Name = ("modegate_inflight", "Requests in flight");
 /// Client connections open.

@@ -8,6 +8,7 @@ use modegate_filters::bucket::Cohort;
 use modegate_filters::contract::{Fault, Mode, Requested};
 use modegate_filters::dialect::Dialect;
 use modegate_filters::rejection::Rejection;
+use modegate_filters::rollout::observe::Breaker;
 use modegate_filters::route::Leg;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
@@ -19,7 +20,7 @@ use prometheus_client::registry::Registry;
 use super::histogram::Reading;
 use super::names::{self, Name};
 use super::{ACTIONS, Format, Gauge, Histogram, Labels, Metrics, Outcome, SpanResult, read};
-use crate::flags::{FlagView, Reload, Store};
+use crate::flags::{DocumentView, FlagView, Reload, Store, View};
 use crate::logging::Logging;
 use crate::parity::Parity;
 
@@ -209,13 +210,28 @@ impl Metrics {
 
 impl Sources {
     fn encode_flags(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
-        let (snapshot, flags) = self.flags.view();
+        let View { snapshot, flags, documents, breaker, .. } = self.flags.view();
         let name = |view: &FlagView| [("name", view.flag.name())];
         let values = flags.iter().map(|view| (name(view), u64::from(view.value)));
         gauges(encoder, names::FLAG, values)?;
         let overrides = flags.iter().map(|view| (name(view), u64::from(view.override_.is_some())));
         gauges(encoder, names::FLAG_OVERRIDE, overrides)?;
         gauge(encoder, names::GENERATION, snapshot.generation)?;
+        let share = u32::from(snapshot.settings.policy.canary().share);
+        gauge(encoder, names::SHARE, u64::from(share))?;
+        let layer = |place: &DocumentView| [("layer", place.layer.word())];
+        let of = |value: fn(&DocumentView) -> u64| {
+            documents.iter().map(move |place| (layer(place), value(place)))
+        };
+        gauges(encoder, names::DOCUMENT_GENERATION, of(|p| p.generation()))?;
+        gauges(encoder, names::LAYER_ERROR, of(|place| u64::from(place.error.is_some())))?;
+        gauges(encoder, names::LEASE_OVER, of(|p| u64::from(p.is_lapsed())))?;
+        let open = |cause: Breaker| breaker.is_some_and(|opened| opened.cause == cause);
+        let causes = Breaker::ALL.map(|cause| ([("cause", cause.word())], cause));
+        let opened = causes.map(|(set, cause)| (set, u64::from(open(cause))));
+        gauges(encoder, names::BREAKER_OPEN, opened.into_iter())?;
+        let trips = causes.map(|(set, cause)| (set, self.flags.trips(cause)));
+        counters(encoder, names::BREAKER_TRIPS, trips.into_iter())?;
         let limit = snapshot.settings.limits.connections.min(self.most_connections);
         gauge(encoder, names::CONNECTIONS_LIMIT, limit as u64)
     }

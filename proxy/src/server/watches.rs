@@ -1,6 +1,6 @@
 //! What runs beside the listeners: each ends with the process.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::interval;
 
 use crate::data_plane::{ServerTls, Why};
-use crate::flags::{Reload, Store, watch as watch_config};
+use crate::flags::{DocumentSource, Reload, Remote, Store, watch as watch_config};
 use crate::logging::Logging;
 use crate::parity::Parity;
 
@@ -56,6 +56,40 @@ impl BackgroundService for WatchConfig {
             _ = shutdown.wait_for(|stopping| *stopping) => {}
         }
     }
+}
+
+/// Takes the flags documents over as they change.
+pub struct WatchFlags {
+    /// The flags.
+    pub store: Arc<Store>,
+    /// The file, until it is watched.
+    pub document: Mutex<Option<DocumentSource>>,
+    /// The service, until it is asked.
+    pub remote: Mutex<Option<Remote>>,
+}
+
+#[async_trait]
+impl BackgroundService for WatchFlags {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        let document = take(&self.document).map(|document| document.watch(&self.store));
+        let remote = take(&self.remote).map(|remote| remote.poll(&self.store));
+        tokio::select! {
+            () = or_never(document) => {}
+            () = or_never(remote) => {}
+            _ = shutdown.wait_for(|stopping| *stopping) => {}
+        }
+    }
+}
+
+async fn or_never(watch: Option<impl Future<Output = ()>>) {
+    match watch {
+        Some(watch) => watch.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn take<T>(of: &Mutex<Option<T>>) -> Option<T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Drops what a leg let through once its time is over, so that it is counted then, and not with the

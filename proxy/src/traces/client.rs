@@ -35,7 +35,8 @@ impl HttpClient for PlainClient {
 }
 
 impl PlainClient {
-    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    /// One exchange, without a limit of time.
+    pub async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let (mut head, body) = request.into_parts();
         if let Some(authority) = head.uri.authority() {
             head.headers.insert(HOST, HeaderValue::from_str(authority.as_str())?);

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use modegate_filters::parity::{Means, Verdict};
+use modegate_filters::rollout::observe::Breaker;
 use modegate_filters::stream::Ending;
 
 use super::Record;
@@ -81,13 +82,19 @@ impl Record {
         match said {
             Verdict::RoomCrossed => {
                 count(metrics.parity.contamination(leg, Source::Answer));
+                self.plane.store.trip(Breaker::Contamination);
                 tracing::error!(
                     leg = leg.word(),
                     request_id = self.request_id.to_str().unwrap_or_default(),
                     "the answer is another room's or another call's"
                 );
             }
-            said => count(metrics.parity.verdicts(leg, said)),
+            said => {
+                count(metrics.parity.verdicts(leg, said));
+                if said == Verdict::AckAltered {
+                    self.plane.store.trip(Breaker::Mismatch);
+                }
+            }
         }
         if said.is_mismatch() {
             self.remember(said);

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use modegate_config::flags::{Flag, FlagLayer};
 use modegate_filters::decide::Flags;
 
+use std::time::Duration;
+
 use super::*;
 
 const LISTENER: &str =

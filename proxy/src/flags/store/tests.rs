@@ -7,8 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use modegate_config::Config;
 
 use super::*;
+use crate::flags::View;
+use modegate_config::flags::check;
+use modegate_filters::decide::Flags;
 
-const WHY: (&str, &str) = ("ann", "a test");
+pub(super) const WHY: (&str, &str) = ("ann", "a test");
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn config(text: &str) -> Config {
@@ -17,11 +20,11 @@ fn config(text: &str) -> Config {
     Config::parse(&format!("{text}\n{listener}")).unwrap()
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings::new(&config(""))
 }
 
-fn layer(said: &[(Flag, bool)]) -> FlagLayer {
+pub(super) fn layer(said: &[(Flag, bool)]) -> FlagLayer {
     let mut layer = FlagLayer::default();
     for (flag, on) in said {
         layer.set(*flag, *on);
@@ -29,11 +32,11 @@ fn layer(said: &[(Flag, bool)]) -> FlagLayer {
     layer
 }
 
-fn store(file: &[(Flag, bool)], environment: &[(Flag, bool)]) -> Store {
+pub(super) fn store(file: &[(Flag, bool)], environment: &[(Flag, bool)]) -> Store {
     Store::new(settings(), layer(file), layer(environment)).unwrap()
 }
 
-fn set(store: &Store, flag: Flag, value: bool) -> Result<Arc<Snapshot>, Refusal> {
+pub(super) fn set(store: &Store, flag: Flag, value: bool) -> Result<Arc<Snapshot>, Refusal> {
     store.set(flag, value, WHY, HOUR, HOUR)
 }
 
@@ -73,12 +76,12 @@ fn the_highest_layer_that_says_something_decides() {
             if let Some(value) = by_hand {
                 set(&store, flag, value).unwrap();
             }
-            let (snapshot, views) = store.view();
+            let View { snapshot, flags: views, .. } = store.view();
             let view = views.into_iter().find(|view| view.flag == flag).unwrap();
             let name = format!("{flag:?} {file:?} {environment:?} {by_hand:?}");
             assert_eq!((view.value, view.layer), expected, "{name}");
             assert_eq!(flag.of(&snapshot.flags), expected.0, "{name}");
-            let seen = (view.file, view.environment, view.override_.map(|set| set.value));
+            let seen = (view.said[0].1, view.said[1].1, view.override_.map(|set| set.value));
             assert_eq!(seen, (file, environment, by_hand), "{name}");
         }
     }
@@ -142,7 +145,7 @@ fn a_refused_change_changes_nothing() {
         let refused = store.set(case.flag, case.value, case.why, case.lasts, HOUR).unwrap_err();
         assert!((case.refusal)(&refused), "{}: {refused}", case.name);
         assert!(Arc::ptr_eq(&before, &store.snapshot()), "{}", case.name);
-        assert!(store.view().1.iter().all(|view| view.override_.is_none()), "{}", case.name);
+        assert!(store.view().flags.iter().all(|view| view.override_.is_none()), "{}", case.name);
     }
 
     let store = store(&both, &[]);

@@ -1,0 +1,81 @@
+//! The breaker: what opens it, that the very next message is safe, and what closes it.
+
+use serde_json::json;
+
+use crate::control_process::{DOWNGRADED, FAST, ROUTE};
+use crate::harness::{Answer, Client, Modegate, Origin, Request, settings};
+
+const ON: &str = "[flags]\ncontract = true\nruntime = true\n[canary]\npercent = 100\n";
+const BREAKER: &str = "[breaker]\non = [\"contamination\", \"mismatch\"]\n";
+
+fn call(room: &str) -> Request {
+    let body = json!({
+        "jsonrpc": "2.0", "id": "call-1", "method": "message.send",
+        "params": { "text": "t", "roomId": room, "processing": { "mode": "fast" } },
+    });
+    Request::post("/api/v1/milady/agents/a/bridge", body.to_string())
+}
+
+/// An origin whose bridge answers are another call's, or in another mode.
+async fn origin(bridge: &'static str) -> Origin {
+    Origin::start(move |request| match request.target() {
+        ROUTE => Answer::Echo,
+        _ => Answer::status("200 OK", "Content-Type: application/json\r\n", bridge),
+    })
+    .await
+}
+
+const FOREIGN: &str = r#"{"jsonrpc":"2.0","id":"call-2","result":{"text":"t"}}"#;
+const ALTERED: &str =
+    r#"{"jsonrpc":"2.0","id":"call-1","result":{"text":"t","processing":{"mode":"default"}}}"#;
+
+async fn sent(modegate: &Modegate, origin: &Origin) -> String {
+    modegate.post(ROUTE, FAST).await;
+    origin.last().text()
+}
+
+#[tokio::test]
+async fn one_foreign_or_altered_answer_and_the_next_message_is_safe() {
+    let reset = json!({ "actor": "suite", "reason": "looked into" });
+    for (answer, cause) in [(FOREIGN, "contamination"), (ALTERED, "mismatch")] {
+        let origin = origin(answer).await;
+        let modegate = Modegate::start(&settings(&origin, &format!("{ON}{BREAKER}"))).await;
+        assert_eq!(sent(&modegate, &origin).await, FAST);
+        assert_eq!(modegate.call("DELETE", "/breaker", Some(reset.clone())).await.status, 404);
+        let room = "00000000-0000-4000-8000-000000000001";
+        let answered = Client::once(modegate.bridge(), call(room)).await;
+        assert_eq!(answered.status, 200);
+        modegate.counted("modegate_breaker_open", &[("cause", cause)], 1.0).await;
+        assert_eq!(sent(&modegate, &origin).await, DOWNGRADED, "{cause}");
+        let flags = modegate.flags().await;
+        assert_eq!(flags["breaker"]["cause"], cause);
+        assert_eq!(flags["flags"]["runtime"]["layer"], "breaker");
+        assert_eq!(
+            (&flags["share"]["percent"], &flags["share"]["layer"]),
+            (&json!(0.0), &json!("breaker"))
+        );
+
+        // Reading the configuration again does not close it.
+        let loads = [("result", "ok")];
+        modegate.signal("HUP");
+        modegate.counted("modegate_config_loads_total", &loads, 2.0).await;
+        assert_eq!(sent(&modegate, &origin).await, DOWNGRADED, "{cause}");
+
+        let nobody = json!({ "actor": "", "reason": "" });
+        assert_eq!(modegate.call("DELETE", "/breaker", Some(nobody)).await.status, 400);
+        assert_eq!(modegate.call("DELETE", "/breaker", Some(reset.clone())).await.status, 200);
+        assert_eq!(sent(&modegate, &origin).await, FAST);
+        modegate.counted("modegate_breaker_open", &[], 0.0).await;
+        modegate.counted("modegate_breaker_trips_total", &[("cause", cause)], 1.0).await;
+    }
+}
+
+#[tokio::test]
+async fn without_it_nothing_is_switched_off() {
+    let origin = origin(FOREIGN).await;
+    let modegate = Modegate::start(&settings(&origin, ON)).await;
+    Client::once(modegate.bridge(), call("00000000-0000-4000-8000-000000000001")).await;
+    let labels = [("source", "answer")];
+    modegate.counted("modegate_contamination_total", &labels, 1.0).await;
+    assert_eq!(sent(&modegate, &origin).await, FAST);
+}
