@@ -7,11 +7,11 @@ mod shutdown;
 mod watches;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use modegate_config::flags::FlagLayer;
-use modegate_config::{Bind, Config};
+use modegate_config::{Bind, Config, FlagSources};
 use pingora_core::server::configuration::{Opt, ServerConf};
 use pingora_core::server::{RunArgs, Server};
 use pingora_core::services::background::{GenBackgroundService, background_service};
@@ -19,7 +19,7 @@ use pingora_core::services::background::{GenBackgroundService, background_servic
 use crate::admin::{Admin, Token};
 use crate::data_plane::{Admission, ClientTls, DataPlane, Drain, Plane, ServerTls, Upstreams};
 use crate::digest::DigestKey;
-use crate::flags::{DocumentSource, Reload, Remote, Settings, Store};
+use crate::flags::{Reload, Settings, Store};
 use crate::logging::Logging;
 use crate::metrics::{Metrics, Sources};
 use crate::parity::Parity;
@@ -87,15 +87,8 @@ impl App {
         let (path, text, config) = start.file;
         let metrics = Metrics::new(config.contract.modes.clone());
         let (traces, export) = Traces::new(&config.traces, &metrics);
-        let store = Store::new(Settings::new(&config), config.flags.clone(), start.environment)?;
-        let store = Arc::new(store);
-        let document = config.flag_sources.file.clone().map(DocumentSource::new);
-        let document = document.map(|mut document| {
-            // The first request sees it already.
-            document.look(&store);
-            document
-        });
-        let remote = Remote::new(&config.flag_sources);
+        let settings = Settings::new(&config);
+        let store = Arc::new(Store::new(settings, config.flags.clone(), start.environment)?);
         let reload = Arc::new(Reload::new(path, text, config.clone(), start.log.clone()));
         let drain = Drain::new();
 
@@ -154,12 +147,7 @@ impl App {
             log: start.log,
             most_connections,
         };
-        let flags = sources.flags.clone();
-        server.add_service(background_service(
-            "flag sources",
-            WatchFlags { store: flags, document: Mutex::new(document), remote: Mutex::new(remote) },
-        ));
-        add_background(&mut server, &sources, certificates, export);
+        add_background(&mut server, &sources, &config.flag_sources, certificates, export);
         let socket = bound(&config.admin.bind)?;
         let admin_bound = socket.bound.clone();
         tracing::info!(address = %admin_bound, "admin listening");
@@ -200,12 +188,15 @@ impl App {
 fn add_background(
     server: &mut Server,
     sources: &Sources,
+    flag_sources: &FlagSources,
     certificates: Vec<Arc<ServerTls>>,
     export: Option<Export>,
 ) {
     let Sources { flags, config, parity, log, .. } = sources.clone();
     server.add_service(background_service("parity", SweepParity(parity, flags.clone())));
     server.add_service(background_service("overrides", Expiries(flags.clone(), log)));
+    let watch_flags = WatchFlags::new(flag_sources, flags.clone());
+    server.add_service(background_service("flag sources", watch_flags));
     server.add_service(background_service("config", WatchConfig(config, flags)));
     if !certificates.is_empty() {
         server.add_service(background_service("certificates", WatchCertificates(certificates)));

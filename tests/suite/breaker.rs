@@ -4,6 +4,9 @@ use serde_json::json;
 
 use crate::control_process::{DOWNGRADED, FAST, ROUTE};
 use crate::harness::{Answer, Client, Modegate, Origin, Request, settings};
+use crate::parity::chain::{Chain, ROUTES, Say};
+use crate::parity::fault::{Fault, Treatment};
+use crate::parity::{self, room_of};
 
 const ON: &str = "[flags]\ncontract = true\nruntime = true\n[canary]\npercent = 100\n";
 const BREAKER: &str = "[breaker]\non = [\"contamination\", \"mismatch\"]\n";
@@ -27,7 +30,7 @@ async fn origin(bridge: &'static str) -> Origin {
 
 const FOREIGN: &str = r#"{"jsonrpc":"2.0","id":"call-2","result":{"text":"t"}}"#;
 const ALTERED: &str =
-    r#"{"jsonrpc":"2.0","id":"call-1","result":{"text":"t","processing":{"mode":"default"}}}"#;
+    r#"{"jsonrpc":"2.0","id":"call-1","result":{"metadata":{"processing":{"mode":"default"}}}}"#;
 
 async fn sent(modegate: &Modegate, origin: &Origin) -> String {
     modegate.post(ROUTE, FAST).await;
@@ -78,4 +81,20 @@ async fn without_it_nothing_is_switched_off() {
     let labels = [("source", "answer")];
     modegate.counted("modegate_contamination_total", &labels, 1.0).await;
     assert_eq!(sent(&modegate, &origin).await, FAST);
+}
+
+/// What the API server does to a fast message on its way to the bridge opens the breaker too.
+#[tokio::test]
+async fn a_message_that_lost_its_mode_or_room_and_the_next_is_safe() {
+    let crossed = Fault::CrossRoom(room_of("somebody-elses"));
+    for (fault, cause) in [(Fault::LoseMode, "mismatch"), (crossed, "contamination")] {
+        let config = format!("{}{BREAKER}", parity::FAST);
+        let chain = Chain::start(&config, move |_| Treatment::new(fault.clone())).await;
+        let say = |text| Say { route: &ROUTES[0], conversation: "c-1", text, mode: Some("fast") };
+        let (_, first) = chain.send(&say("one")).await;
+        assert!(first.message.is_fast(), "{cause}");
+        chain.modegate.counted("modegate_breaker_open", &[("cause", cause)], 1.0).await;
+        let (_, second) = chain.send(&say("two")).await;
+        assert!(!second.message.is_fast(), "{cause}");
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use modegate_config::FlagSources;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::BackgroundService;
 use tokio::signal::unix::{SignalKind, signal};
@@ -60,12 +61,22 @@ impl BackgroundService for WatchConfig {
 
 /// Takes the flags documents over as they change.
 pub struct WatchFlags {
-    /// The flags.
-    pub store: Arc<Store>,
-    /// The file, until it is watched.
-    pub document: Mutex<Option<DocumentSource>>,
-    /// The service, until it is asked.
-    pub remote: Mutex<Option<Remote>>,
+    store: Arc<Store>,
+    /// Each until it is watched.
+    document: Mutex<Option<DocumentSource>>,
+    remote: Mutex<Option<Remote>>,
+}
+
+impl WatchFlags {
+    /// The sources that the configuration names; the file is in force for the first request.
+    pub fn new(settings: &FlagSources, store: Arc<Store>) -> WatchFlags {
+        let mut document = settings.file.clone().map(DocumentSource::new);
+        if let Some(document) = &mut document {
+            document.look(&store);
+        }
+        let remote = Mutex::new(Remote::new(settings));
+        WatchFlags { store, document: Mutex::new(document), remote }
+    }
 }
 
 #[async_trait]
