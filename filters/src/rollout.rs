@@ -5,6 +5,14 @@
 //! Reading order: [`plan`] is what is wanted, [`observe`] what is seen, [`gates`] what is made of
 //! it, [`decide`] what is done about it.
 
+pub mod attribution;
+pub mod counts;
+pub mod decide;
+pub mod evidence;
+pub mod gates;
+pub mod incident;
+pub mod latency;
 pub mod observe;
 pub mod plan;
+pub mod report;
 pub mod state;

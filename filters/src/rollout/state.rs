@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::Millis;
+use super::evidence::Evidence;
+use super::incident::{Incident, Trigger};
+use super::observe::Signal;
+use super::plan::{Millis, Plan};
 use crate::bucket::Share;
 use crate::decide::Flags;
 
@@ -80,4 +83,130 @@ pub struct Desired {
     pub share: Share,
     /// When sidecars fall to a share of zero by themselves; `None` for never.
     pub lease_until: Option<Millis>,
+}
+
+impl Desired {
+    /// Whether anybody may be served in another mode than the default.
+    pub fn is_exposed(&self) -> bool {
+        self.flags.contract && self.flags.runtime && !self.flags.kill
+    }
+}
+
+/// Where a rollout is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The plan's id.
+    pub rollout: String,
+    /// What the machine is at.
+    pub phase: Phase,
+    /// The stage, from 0.
+    pub stage: usize,
+    /// When the phase began.
+    pub entered: Millis,
+    /// When the stage began.
+    pub stage_entered: Millis,
+    /// When the stage's gates were first looked at.
+    pub observing_since: Option<Millis>,
+    /// What the document is to say.
+    pub desired: Desired,
+    /// How many looks there were.
+    pub looks: u64,
+    /// The moment of the newest data.
+    pub seen_at: Option<Millis>,
+    /// What the stage's gates go by.
+    pub evidence: Evidence,
+    /// Why it is held.
+    pub held: Option<Hold>,
+    /// The rollback that goes on, or the last one.
+    pub rollback: Option<Rollback>,
+    /// Who signed the quality off, until when.
+    pub attestation: Option<Signal>,
+    /// What went wrong, until it is known to be over.
+    pub incident: Option<Incident>,
+}
+
+impl State {
+    /// A draft of a rollout whose document has this generation so far, 0 for none.
+    pub fn new(plan: &Plan, generation: u64, now: Millis) -> State {
+        let nothing =
+            Desired { generation, flags: Flags::default(), share: Share::NONE, lease_until: None };
+        State {
+            version: VERSION,
+            rollout: plan.id.clone(),
+            phase: Phase::Draft,
+            stage: 0,
+            entered: now,
+            stage_entered: now,
+            observing_since: None,
+            desired: nothing,
+            looks: 0,
+            seen_at: None,
+            evidence: Evidence::default(),
+            held: None,
+            rollback: None,
+            attestation: None,
+            incident: None,
+        }
+    }
+}
+
+/// Why a human is needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+pub enum Hold {
+    /// Somebody said so.
+    Ordered,
+    /// The stage's time is over, and not all of its gates have passed.
+    Inconclusive,
+    /// These instances do not have the flags.
+    Skew {
+        /// Their names.
+        laggards: Vec<String>,
+    },
+    /// Nothing fresh is seen.
+    Blind,
+    /// Somebody else wrote the flags document.
+    ExternalChange,
+    /// A gate failed where nobody is exposed.
+    Failed {
+        /// What fired.
+        trigger: Trigger,
+    },
+}
+
+impl Hold {
+    /// The word that commands and metrics use.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Hold::Ordered => "ordered",
+            Hold::Inconclusive => "inconclusive",
+            Hold::Skew { .. } => "skew",
+            Hold::Blind => "blind",
+            Hold::ExternalChange => "external_change",
+            Hold::Failed { .. } => "failed",
+        }
+    }
+}
+
+/// A rollback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollback {
+    /// Everything is removed everywhere.
+    pub hard: bool,
+    /// What fired.
+    pub trigger: Trigger,
+    /// When it began.
+    pub since: Millis,
+    /// When it was last made harder, or began.
+    pub ordered: Millis,
+    /// The stage that it left.
+    pub stage: usize,
+    /// Looks in a row, with every instance confirmed, that saw no request leave in fast mode.
+    pub quiet: u32,
+    /// Looks after every instance had confirmed that still saw a mismatch or another room.
+    pub noisy: u32,
+    /// When it was over.
+    pub done: Option<Millis>,
 }

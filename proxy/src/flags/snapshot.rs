@@ -50,6 +50,7 @@ impl Settings {
             timeouts: self.timeouts.clone(),
             limits: self.limits.clone(),
             window: self.window,
+            is_exclusive: self.is_exclusive,
             on_mismatch: self.on_mismatch,
             breaker: self.breaker.clone(),
         }

@@ -1,0 +1,97 @@
+//! The machine: where a rollout is, what was seen and ordered, and what follows. It reads no clock
+//! and keeps nothing beside [`State`], so that the same inputs give the same decisions.
+//!
+//! The order within one step: look, obey, protect, go on. What protects comes after what is ordered,
+//! so that no order keeps exposure where something failed.
+
+mod protect;
+mod turn;
+
+use serde::{Deserialize, Serialize};
+
+use super::gates::GateReport;
+use super::incident::Incident;
+use super::observe::Observations;
+use super::plan::{Millis, Plan};
+use super::state::{Desired, State};
+use turn::Turn;
+
+/// What an operator may order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum Verb {
+    /// Begin; after a rollback and its cool-down, begin again from the stage before.
+    Start,
+    /// Stay at this stage.
+    Hold,
+    /// Go on from where it is held.
+    Resume,
+    /// Let a stage whose gates passed end.
+    Approve,
+    /// Let a stage end though gates are inconclusive.
+    Advance,
+    /// Take everybody out of fast mode.
+    Rollback {
+        /// And remove everything everywhere.
+        hard: bool,
+    },
+    /// Give the rollout up: a soft rollback.
+    Abort,
+}
+
+/// An order, with who gave it and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// What.
+    #[serde(flatten)]
+    pub verb: Verb,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// One step's input.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// Now.
+    pub at: Millis,
+    /// What was seen since the look before; `None` in a step that only follows orders.
+    pub look: Option<Observations>,
+    /// What was ordered, in its order.
+    pub commands: Vec<Command>,
+    /// What the flags document says now; `None` where there is none, or it cannot be read.
+    pub document: Option<Desired>,
+    /// The kill file is there.
+    pub kill_file: bool,
+}
+
+/// What follows from one step.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Decision {
+    /// Where the rollout is then.
+    pub state: State,
+    /// What the gates say, where they were looked at.
+    pub gates: Vec<GateReport>,
+    /// What happened, in words.
+    pub notes: Vec<String>,
+    /// Orders that are out of place: which, and why.
+    pub refused: Vec<(usize, String)>,
+    /// The incident as it is to be written down now, where it opened or went on.
+    pub incident: Option<Incident>,
+}
+
+/// Decides one step.
+pub fn decide(plan: &Plan, state: &State, input: &Input) -> Decision {
+    let mut turn = Turn::new(plan, state.clone(), input);
+    turn.notice_document();
+    turn.look();
+    turn.obey();
+    turn.protect();
+    turn.proceed();
+    turn.keep_lease();
+    turn.finish()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! What takes exposure away, and how it is seen to be gone.
+
+use super::turn::Turn;
+use crate::bucket::Share;
+use crate::decide::Flags;
+use crate::rollout::attribution::attribute;
+use crate::rollout::gates::GateVerdict;
+use crate::rollout::incident::{Incident, Trigger};
+use crate::rollout::observe::{HOPS, Hop, Observations, SignalVerdict};
+use crate::rollout::plan::Blind;
+use crate::rollout::state::{Hold, Phase, Rollback};
+
+/// So many looks in a row must see nothing leave in fast mode.
+const QUIET: u32 = 2;
+/// So many may still see a mismatch once every instance has the flags.
+const NOISY: u32 = 2;
+
+impl Turn<'_> {
+    /// Rolls back where something fired, in every phase that exposes anybody.
+    pub(super) fn protect(&mut self) {
+        if self.input.kill_file && !self.state.desired.flags.kill {
+            return self.roll_back(true, Trigger::KillFile, "the kill file is there".to_owned());
+        }
+        let rests = matches!(
+            self.state.phase,
+            Phase::Draft | Phase::RollingBack | Phase::RolledBack | Phase::Failed
+        );
+        if rests {
+            return;
+        }
+        let fired = self.fired();
+        match (fired, self.state.desired.is_exposed()) {
+            (Some((trigger, why)), true) => self.roll_back(trigger.is_hard(), trigger, why),
+            (Some((trigger, why)), false) if self.state.phase != Phase::Held => {
+                self.note(format!("{}: {why}", trigger.word()));
+                self.hold(Hold::Failed { trigger });
+            }
+            (None, true) => self.notice_blindness(),
+            _ => {}
+        }
+    }
+
+    fn fired(&self) -> Option<(Trigger, String)> {
+        let look = self.input.look.as_ref()?;
+        let hops = |of: fn(&Hop) -> u64| look.hops.iter().map(of).sum::<u64>();
+        let severe = look.signals.iter().find(|signal| signal.verdict == SignalVerdict::Severe);
+        let broken = look.instances.iter().find_map(|one| Some((one, one.breaker?)));
+        let crossed = hops(|hop| hop.contamination);
+        let lost = hops(|hop| hop.mode_mismatches + hop.room_mismatches);
+        let altered = hops(|hop| hop.ack_altered);
+        let failed =
+            self.gates.iter().filter(|gate| gate.verdict == GateVerdict::Fail).find_map(|gate| {
+                let why = format!("gate {}: {}", gate.gate.name(), gate.why);
+                Some((Trigger::of_gate(gate.gate)?, why))
+            });
+        None.or_else(|| {
+            (crossed > 0).then(|| {
+                (Trigger::Contamination, format!("{crossed} requests or answers of another room"))
+            })
+        })
+        .or_else(|| (lost > 0).then(|| (Trigger::Mismatch, format!("{lost} mismatches"))))
+        .or_else(|| {
+            (altered > 0).then(|| {
+                (Trigger::Divergence, format!("{altered} answers in another mode than asked for"))
+            })
+        })
+        .or_else(|| {
+            severe.map(|signal| {
+                (Trigger::Severe, format!("{} says: {}", signal.source, signal.reason))
+            })
+        })
+        .or_else(|| {
+            broken.map(|(one, cause)| {
+                let why = format!("the breaker of {} is open: {}", one.name, cause.word());
+                (Trigger::of_breaker(cause), why)
+            })
+        })
+        .or(failed)
+    }
+
+    fn notice_blindness(&mut self) {
+        // Nobody had to look before the stage began.
+        let since = self.state.seen_at.unwrap_or(0).max(self.state.stage_entered);
+        let blind = self.at().saturating_sub(since);
+        if blind < self.plan.timing.blind {
+            return;
+        }
+        let why = format!("nothing was seen for {} s", blind / 1000);
+        match self.plan.blind {
+            Blind::Rollback => self.roll_back(false, Trigger::Blind, why),
+            Blind::Hold if matches!(self.state.phase, Phase::Held | Phase::Done) => {}
+            Blind::Hold => {
+                self.note(why);
+                self.hold(Hold::Blind);
+            }
+        }
+    }
+
+    /// Takes exposure away: softly runtime and toggle go off and nobody is in the canary, while the
+    /// contract stays; hard everything is removed. What is hard already stays so.
+    pub(super) fn roll_back(&mut self, hard: bool, trigger: Trigger, why: String) {
+        let before = self.state.desired;
+        let was_hard = before.flags.kill;
+        let again =
+            matches!(self.state.phase, Phase::RollingBack | Phase::RolledBack | Phase::Failed);
+        if again && (was_hard || !hard) {
+            return self.note(format!("{}: {why}; it is rolled back already", trigger.word()));
+        }
+        let flags = Flags { runtime: false, ui: false, kill: hard || was_hard, ..before.flags };
+        self.desire(flags, Share::NONE);
+        let at = self.at();
+        let first = self.state.rollback.filter(|_| again);
+        let (since, stage) =
+            first.map_or((at, self.state.stage), |first| (first.since, first.stage));
+        let trigger = first.map_or(trigger, |first| first.trigger);
+        self.state.rollback = Some(Rollback {
+            hard: flags.kill,
+            trigger,
+            since,
+            ordered: at,
+            stage,
+            quiet: 0,
+            noisy: 0,
+            done: None,
+        });
+        if first.is_none() {
+            self.open_incident(trigger, &why, before);
+        }
+        self.note(format!("{} rollback: {why}", if flags.kill { "hard" } else { "soft" }));
+        self.enter(Phase::RollingBack);
+    }
+
+    fn open_incident(
+        &mut self,
+        trigger: Trigger,
+        why: &str,
+        before: crate::rollout::state::Desired,
+    ) {
+        let look = self.input.look.clone().unwrap_or_default();
+        // The stage's sums say more of a hop than one look.
+        let summed = self.state.evidence.hops;
+        let hops: [Hop; HOPS] = if shows(&look) { look.hops } else { summed };
+        let slow = matches!(trigger, Trigger::Latency | Trigger::Tail | Trigger::Errors);
+        let attribution = attribute(trigger, if slow { &summed } else { &hops });
+        let at = self.at();
+        let mut incident = Incident {
+            id: format!("{at}-{}", trigger.word()),
+            rollout: self.plan.id.clone(),
+            stage: self.stage().map_or_else(|| "done".to_owned(), |stage| stage.name.clone()),
+            trigger,
+            severity: trigger.severity(),
+            why: why.to_owned(),
+            opened: at,
+            before,
+            after: self.state.desired,
+            gates: self.gates.clone(),
+            hops,
+            attribution,
+            exemplars: Vec::new(),
+            timeline: Vec::new(),
+            safe: None,
+        };
+        incident.show(&look.exemplars);
+        self.state.incident = Some(incident);
+    }
+
+    /// It is over once every instance has the flags and nothing left in fast mode for two looks. What
+    /// cannot be confirmed in time, or goes on all the same, is made hard.
+    pub(super) fn proceed_rolling_back(&mut self) {
+        let Some(mut rollback) = self.state.rollback else { return };
+        let confirmed = self.laggards().is_some_and(|laggards| laggards.is_empty());
+        if let Some(look) = self.input.look.as_ref().filter(|_| confirmed) {
+            rollback.quiet = if look.fast_left == 0 { rollback.quiet + 1 } else { 0 };
+            rollback.noisy += u32::from(shows(look));
+        }
+        self.state.rollback = Some(rollback);
+        let late = self.at().saturating_sub(rollback.ordered) >= self.plan.timing.confirm;
+        if confirmed && rollback.quiet >= QUIET && rollback.noisy <= NOISY {
+            let at = self.at();
+            rollback.done = Some(at);
+            self.state.rollback = Some(rollback);
+            if let Some(incident) = &mut self.state.incident {
+                incident.safe = Some(at);
+            }
+            self.note("every instance has the flags, and nothing left in fast mode for two looks");
+            return self.enter(Phase::RolledBack);
+        }
+        let unconfirmed = late && rollback.quiet < QUIET;
+        match (unconfirmed || rollback.noisy > NOISY, rollback.hard) {
+            (true, false) => {
+                let why = match unconfirmed {
+                    true => "the soft rollback could not be confirmed in time",
+                    false => "mismatches go on after the soft rollback",
+                };
+                self.roll_back(true, rollback.trigger, why.to_owned());
+            }
+            (true, true) if unconfirmed && self.state.phase == Phase::RollingBack => {
+                self.enter(Phase::Failed);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a look saw mode or room go wrong.
+fn shows(look: &Observations) -> bool {
+    let wrong =
+        |hop: &Hop| hop.mode_mismatches + hop.room_mismatches + hop.contamination + hop.ack_altered;
+    look.hops.iter().map(wrong).sum::<u64>() > 0
+}
