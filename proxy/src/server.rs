@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modegate_config::flags::FlagLayer;
-use modegate_config::{Bind, Config, FlagSources};
+use modegate_config::{Bind, Config};
 use pingora_core::server::configuration::{Opt, ServerConf};
 use pingora_core::server::{RunArgs, Server};
-use pingora_core::services::background::{GenBackgroundService, background_service};
+use pingora_core::services::background::GenBackgroundService;
 
 use crate::admin::{Admin, Token};
 use crate::data_plane::{Admission, ClientTls, DataPlane, Drain, Plane, ServerTls, Upstreams};
@@ -23,14 +23,14 @@ use crate::flags::{Reload, Settings, Store};
 use crate::logging::Logging;
 use crate::metrics::{Metrics, Sources};
 use crate::parity::Parity;
-use crate::traces::{Export, Traces};
+use crate::traces::Traces;
 
 pub use listen::Bound;
 use listen::{Socket, bind};
 use prebound::Prebound;
 use shutdown::DrainFirst;
 pub use shutdown::Stop;
-use watches::{Expiries, SweepParity, WatchCertificates, WatchConfig, WatchFlags, expect_hangup};
+use watches::Watches;
 
 /// What a process is started with.
 #[derive(Debug)]
@@ -92,14 +92,14 @@ impl App {
         let reload = Arc::new(Reload::new(path, text, config.clone(), start.log.clone()));
         let drain = Drain::new();
 
-        let mut server = new_server(&config, &start.hand_over)?;
+        let mut server = new_server(&config, &start.hand_over);
         let bound = |bind_to: &Bind| match start.hand_over {
             HandOver::From(_) => Ok(Socket::inherited(bind_to)),
             HandOver::Off | HandOver::To(_) => bind(bind_to),
         };
 
         let client_tls = ClientTls::new(config.upstream.ca_file.as_deref())?;
-        let mut certificates = Vec::new();
+        let mut watches = Watches::new(&config.flag_sources)?;
         let digests = Arc::new(DigestKey::default());
         let most_connections = files::most_connections(config.limits.connections);
         let mut app = DataPlane::build(drain.clone(), Admission::new(most_connections));
@@ -113,7 +113,7 @@ impl App {
                 server.add_service(GenBackgroundService::new("balancer".to_owned(), balancer));
             }
             let tls = listener.tls.as_ref().map(ServerTls::new).transpose()?.map(Arc::new);
-            certificates.extend(tls.clone());
+            watches.certificates.extend(tls.clone());
             let plane = Arc::new(Plane {
                 leg: listener.leg,
                 allow: listener.allow.clone(),
@@ -147,7 +147,7 @@ impl App {
             log: start.log,
             most_connections,
         };
-        add_background(&mut server, &sources, &config.flag_sources, certificates, export);
+        watches.start(&mut server, &sources, export);
         let socket = bound(&config.admin.bind)?;
         let admin_bound = socket.bound.clone();
         tracing::info!(address = %admin_bound, "admin listening");
@@ -184,28 +184,6 @@ impl App {
     }
 }
 
-/// What runs beside the listeners.
-fn add_background(
-    server: &mut Server,
-    sources: &Sources,
-    flag_sources: &FlagSources,
-    certificates: Vec<Arc<ServerTls>>,
-    export: Option<Export>,
-) {
-    let Sources { flags, config, parity, log, .. } = sources.clone();
-    server.add_service(background_service("parity", SweepParity(parity, flags.clone())));
-    server.add_service(background_service("overrides", Expiries(flags.clone(), log)));
-    let watch_flags = WatchFlags::new(flag_sources, flags.clone());
-    server.add_service(background_service("flag sources", watch_flags));
-    server.add_service(background_service("config", WatchConfig(config, flags)));
-    if !certificates.is_empty() {
-        server.add_service(background_service("certificates", WatchCertificates(certificates)));
-    }
-    if let Some(export) = export {
-        server.add_service(background_service("traces", export));
-    }
-}
-
 fn threads(configured: usize) -> usize {
     match configured {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -213,8 +191,7 @@ fn threads(configured: usize) -> usize {
     }
 }
 
-fn new_server(config: &Config, hand_over: &HandOver) -> std::io::Result<Server> {
-    expect_hangup()?;
+fn new_server(config: &Config, hand_over: &HandOver) -> Server {
     let opt = Opt { upgrade: matches!(hand_over, HandOver::From(_)), ..Opt::default() };
     let mut conf = ServerConf {
         threads: 1,
@@ -227,5 +204,5 @@ fn new_server(config: &Config, hand_over: &HandOver) -> std::io::Result<Server> 
     if let HandOver::To(socket) | HandOver::From(socket) = hand_over {
         conf.upgrade_sock = socket.to_string_lossy().into_owned();
     }
-    Ok(Server::new_with_opt_and_conf(opt, conf))
+    Server::new_with_opt_and_conf(opt, conf)
 }

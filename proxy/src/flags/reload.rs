@@ -1,11 +1,11 @@
 //! Reads the configuration file again, on SIGHUP and when it changes.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use modegate_config::Config;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 
 use super::snapshot::Settings;
 use super::store::Store;
@@ -143,18 +143,14 @@ enum Why {
 }
 
 /// Watches the file until the task is dropped.
-pub async fn watch(reload: Arc<Reload>, store: Arc<Store>) {
+pub async fn watch(reload: &Reload, store: &Store, mut hangups: Signal) {
     let mut watched = Watched::new(&reload.path);
-    let mut hangup = match signal(SignalKind::hangup()) {
-        Ok(hangup) => hangup,
-        Err(error) => return tracing::error!(%error, "SIGHUP cannot be received"),
-    };
     loop {
         let why = tokio::select! {
-            _ = hangup.recv() => Why::Signal,
+            _ = hangups.recv() => Why::Signal,
             () = watched.change() => Why::Change,
         };
-        reload.look(&store, why);
+        reload.look(store, why);
     }
 }
 

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use modegate_config::FlagSources;
-use pingora_core::server::ShutdownWatch;
-use pingora_core::services::background::BackgroundService;
-use tokio::signal::unix::{SignalKind, signal};
+use pingora_core::server::{Server, ShutdownWatch};
+use pingora_core::services::background::{BackgroundService, background_service};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::interval;
 
 use crate::data_plane::{ServerTls, Why};
 use crate::flags::{DocumentSource, Reload, Remote, Store, watch as watch_config};
 use crate::logging::Logging;
+use crate::metrics::Sources;
 use crate::parity::Parity;
+use crate::traces::Export;
 
 /// How often certificates are looked at: a secret's mount gives no events.
 const CERTIFICATES: Duration = Duration::from_secs(2);
@@ -21,15 +23,50 @@ const CERTIFICATES: Duration = Duration::from_secs(2);
 /// How often records are looked through.
 const SWEEP: Duration = Duration::from_millis(500);
 
-/// SIGHUP ends a process that has not asked for it, so it is asked for before anything listens. What
-/// arrives before the watches begin is not lost: they look at their files without it, too.
-///
-/// # Errors
-/// Where signals cannot be received.
-pub fn expect_hangup() -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let _context = runtime.enter();
-    signal(SignalKind::hangup()).map(drop)
+/// What runs beside the listeners, before it runs.
+pub struct Watches {
+    /// The certificates of every listener that has some.
+    pub certificates: Vec<Arc<ServerTls>>,
+    flag_sources: FlagSources,
+    /// SIGHUPs from now on, for the configuration and for the certificates. They are asked for before
+    /// anything listens: without that the signal ends the process, and so one that comes early waits.
+    hangups: [Signal; 2],
+}
+
+impl Watches {
+    /// Nothing runs yet.
+    ///
+    /// # Errors
+    /// Where signals cannot be received.
+    pub fn new(flag_sources: &FlagSources) -> std::io::Result<Watches> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let _context = runtime.enter();
+        let hangups = || signal(SignalKind::hangup());
+        Ok(Watches {
+            certificates: Vec::new(),
+            flag_sources: flag_sources.clone(),
+            hangups: [hangups()?, hangups()?],
+        })
+    }
+
+    /// Has them run with the server.
+    pub fn start(self, server: &mut Server, sources: &Sources, export: Option<Export>) {
+        let Sources { flags, config, parity, log, .. } = sources.clone();
+        let [for_config, for_certificates] = self.hangups;
+        let watch_flags = WatchFlags::new(&self.flag_sources, flags.clone());
+        server.add_service(background_service("parity", SweepParity(parity, flags.clone())));
+        server.add_service(background_service("overrides", Expiries(flags.clone(), log)));
+        server.add_service(background_service("flag sources", watch_flags));
+        let watch_config = WatchConfig::new(config, flags, for_config);
+        server.add_service(background_service("config", watch_config));
+        if !self.certificates.is_empty() {
+            let watch = WatchCertificates::new(self.certificates, for_certificates);
+            server.add_service(background_service("certificates", watch));
+        }
+        if let Some(export) = export {
+            server.add_service(background_service("traces", export));
+        }
+    }
 }
 
 /// Ends overrides as they expire, of flags and of the log's level.
@@ -47,13 +84,26 @@ impl BackgroundService for Expiries {
 }
 
 /// Reads the configuration again when it changes.
-pub struct WatchConfig(pub Arc<Reload>, pub Arc<Store>);
+pub struct WatchConfig {
+    reload: Arc<Reload>,
+    store: Arc<Store>,
+    /// Until it watches.
+    hangups: Mutex<Option<Signal>>,
+}
+
+impl WatchConfig {
+    /// The file, as it was read last, and whose settings it is.
+    pub fn new(reload: Arc<Reload>, store: Arc<Store>, hangups: Signal) -> WatchConfig {
+        WatchConfig { reload, store, hangups: Mutex::new(Some(hangups)) }
+    }
+}
 
 #[async_trait]
 impl BackgroundService for WatchConfig {
     async fn start(&self, mut shutdown: ShutdownWatch) {
+        let Some(hangups) = take(&self.hangups) else { return };
         tokio::select! {
-            () = watch_config(self.0.clone(), self.1.clone()) => {}
+            () = watch_config(&self.reload, &self.store, hangups) => {}
             _ = shutdown.wait_for(|stopping| *stopping) => {}
         }
     }
@@ -121,21 +171,26 @@ impl BackgroundService for SweepParity {
 }
 
 /// Reads listeners' certificates again when they change, and on SIGHUP.
-pub struct WatchCertificates(pub Vec<Arc<ServerTls>>);
+pub struct WatchCertificates {
+    certificates: Vec<Arc<ServerTls>>,
+    /// Until it watches.
+    hangups: Mutex<Option<Signal>>,
+}
 
 impl WatchCertificates {
-    async fn watch(&self) {
+    /// The certificates of every listener.
+    pub fn new(certificates: Vec<Arc<ServerTls>>, hangups: Signal) -> WatchCertificates {
+        WatchCertificates { certificates, hangups: Mutex::new(Some(hangups)) }
+    }
+
+    async fn watch(&self, mut hangups: Signal) {
         let mut looks = interval(CERTIFICATES);
-        let mut hangup = match signal(SignalKind::hangup()) {
-            Ok(hangup) => hangup,
-            Err(error) => return tracing::error!(%error, "SIGHUP cannot be received"),
-        };
         loop {
             let why = tokio::select! {
                 _ = looks.tick() => Why::Change,
-                _ = hangup.recv() => Why::Signal,
+                _ = hangups.recv() => Why::Signal,
             };
-            self.0.iter().for_each(|tls| tls.look(why));
+            self.certificates.iter().for_each(|tls| tls.look(why));
         }
     }
 }
@@ -143,8 +198,9 @@ impl WatchCertificates {
 #[async_trait]
 impl BackgroundService for WatchCertificates {
     async fn start(&self, mut shutdown: ShutdownWatch) {
+        let Some(hangups) = take(&self.hangups) else { return };
         tokio::select! {
-            () = self.watch() => {}
+            () = self.watch(hangups) => {}
             _ = shutdown.wait_for(|stopping| *stopping) => {}
         }
     }

@@ -1,5 +1,6 @@
 //! What one look at the file does; when looks happen is the black-box suite's to show.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use modegate_config::flags::{Flag, FlagLayer};
