@@ -93,13 +93,17 @@ impl AdminArgs {
         let bad = || {
             Failure::Usage(format!("--admin {}: allowed: http://host:port, unix:/path", self.admin))
         };
-        let url = url::Url::parse(&self.admin).map_err(|_| bad())?;
-        let host = url.host_str().filter(|_| url.scheme() == "http").ok_or_else(bad)?;
+        let (host, port) = host_and_port(&self.admin).ok_or_else(bad)?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let port = url.port_or_known_default().ok_or_else(bad)?;
         let stream = TcpStream::connect((host, port)).await.map_err(unreachable)?;
         send(stream, request).await.map_err(|error| unreachable(std::io::Error::other(error)))
     }
+}
+
+/// The host of an `http://` URL, an IPv6 address in brackets, and its port.
+pub(super) fn host_and_port(url: &str) -> Option<(String, u16)> {
+    let url = url::Url::parse(url).ok().filter(|url| url.scheme() == "http")?;
+    Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
 }
 
 async fn send<S>(

@@ -1,6 +1,7 @@
 //! `modegate drill`: rolls a running sidecar back softly, then hard, and back again, under synthetic
 //! messages, and says what an origin saw of it.
 
+mod log;
 mod origin;
 mod traffic;
 
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use super::Failure;
 use super::call::AdminArgs;
 use super::why::Why;
-use origin::Arrived;
+use log::Arrived;
 use traffic::Traffic;
 
 /// What the drill sets by hand ends by itself, should it not come to its end.
@@ -116,7 +117,7 @@ impl DrillArgs {
                 }
             }
             let accepted = Instant::now();
-            let arrivals = traffic.since(accepted, LOOKED_AT, PATIENCE)?;
+            let arrivals = traffic.log().since(accepted, LOOKED_AT, PATIENCE)?;
             let sent_after = arrivals.iter().filter(|arrived| arrived.sent >= accepted);
             let (looked_at, wrong) = sent_after.fold((0, 0), |(all, wrong), arrived| {
                 (all + 1, wrong + usize::from(!position.is_right(arrived)))

@@ -9,6 +9,8 @@ impl Gone {
     /// A port of its own.
     pub fn new() -> Gone {
         let socket = TcpSocket::new_v4().expect("a socket");
+        // Who asks for this port by its number may still listen on it.
+        socket.set_reuseaddr(true).expect("a socket's option");
         socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
         Gone(socket)
     }

@@ -1,8 +1,7 @@
-//! The origin of a drill: answers every message, and notes how it arrived.
+//! The origin of a drill: answers every message, and writes down how it arrived.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -14,47 +13,10 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+use super::log::Log;
+
 /// The largest message that is read, in bytes; the drill's own have a hundred.
 const MESSAGE: usize = 64 * 1024;
-
-/// A message of the drill as it arrived.
-#[derive(Clone, Copy, Debug)]
-pub struct Arrived {
-    /// When it was sent.
-    pub sent: Instant,
-    /// When it arrived.
-    pub at: Instant,
-    /// Its tag or its body say a mode other than the default.
-    pub fast: bool,
-    /// It has the contract's member.
-    pub member: bool,
-}
-
-/// What was sent, and what of it arrived.
-#[derive(Debug, Default)]
-pub struct Log(Mutex<(Vec<Instant>, Vec<Arrived>)>);
-
-impl Log {
-    /// A message is about to be sent; its number.
-    pub fn sent(&self) -> usize {
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        log.0.push(Instant::now());
-        log.0.len() - 1
-    }
-
-    fn arrived(&self, number: usize, fast: bool, member: bool) {
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sent) = log.0.get(number).copied() {
-            log.1.push(Arrived { sent, at: Instant::now(), fast, member });
-        }
-    }
-
-    /// What arrived after a moment.
-    pub fn since(&self, moment: Instant) -> Vec<Arrived> {
-        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        log.1.iter().filter(|arrived| arrived.at >= moment).copied().collect()
-    }
-}
 
 /// Serves until its task is dropped.
 pub async fn serve(listener: TcpListener, log: Arc<Log>) {

@@ -1,8 +1,8 @@
 //! The messages of a drill, one after the other on a few connections, and the origin that they reach.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
@@ -14,8 +14,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::origin::{Arrived, Log, serve};
+use super::log::Log;
+use super::origin::serve;
 use crate::cli::Failure;
+use crate::cli::call::host_and_port;
 
 /// So many messages are on their way at a time.
 const SENDERS: usize = 4;
@@ -30,9 +32,6 @@ const MESSAGE: Duration = Duration::from_secs(5);
 pub struct Traffic {
     runtime: Runtime,
     target: Target,
-    log: Arc<Log>,
-    /// Why sending ended, if it did.
-    fault: Arc<Mutex<Option<String>>>,
 }
 
 #[derive(Clone)]
@@ -45,12 +44,9 @@ impl Traffic {
     /// Listens as the origin. Nothing is sent yet.
     pub fn start(frontend: &str, origin: SocketAddr) -> Result<Traffic, Failure> {
         let usage = |why: String| Failure::Usage(why);
-        let url = url::Url::parse(frontend).ok().filter(|url| url.scheme() == "http");
-        let authority = url
-            .as_ref()
-            .and_then(|url| Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?)));
-        let authority = authority
+        let (host, port) = host_and_port(frontend)
             .ok_or_else(|| usage(format!("--frontend {frontend}: allowed: http://host:port")))?;
+        let authority = format!("{host}:{port}");
         let failed = |error: std::io::Error| Failure::Failed(error.to_string());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -62,8 +58,7 @@ impl Traffic {
             .map_err(|error| usage(format!("--origin {origin}: {error}")))?;
         let log = Arc::new(Log::default());
         runtime.spawn(serve(listener, log.clone()));
-        let target = Target { authority, log: log.clone() };
-        Ok(Traffic { runtime, target, log, fault: Arc::default() })
+        Ok(Traffic { runtime, target: Target { authority, log } })
     }
 
     /// Finds a conversation that is served in fast mode, and goes on sending messages of it.
@@ -82,8 +77,7 @@ impl Traffic {
         });
         let conversation = conversation.map_err(Failure::Failed)?;
         for _ in 0..SENDERS {
-            let (target, fault) = (self.target.clone(), self.fault.clone());
-            let conversation = conversation.clone();
+            let (target, conversation) = (self.target.clone(), conversation.clone());
             self.runtime.spawn(async move {
                 let sending = async {
                     let mut connection = target.connect().await?;
@@ -93,35 +87,17 @@ impl Traffic {
                     }
                 };
                 let ended: Result<(), String> = sending.await;
-                let mut fault = fault.lock().unwrap_or_else(PoisonError::into_inner);
-                *fault = ended.err().or(fault.take());
+                if let Err(fault) = ended {
+                    target.log.failed(fault);
+                }
             });
         }
         Ok(())
     }
 
-    /// Waits until so many messages that were sent after a moment arrived; everything that arrived
-    /// after it.
-    pub fn since(
-        &self,
-        moment: Instant,
-        enough: usize,
-        patience: Duration,
-    ) -> Result<Vec<Arrived>, Failure> {
-        loop {
-            let arrived = self.log.since(moment);
-            if arrived.iter().filter(|arrived| arrived.sent >= moment).count() >= enough {
-                return Ok(arrived);
-            }
-            if let Some(why) = &*self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
-                return Err(Failure::Failed(why.clone()));
-            }
-            if moment.elapsed() > patience {
-                let why = "too few messages reach the origin: is --origin the listener's upstream?";
-                return Err(Failure::Unreachable(why.to_owned()));
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+    /// What was sent, and what of it arrived.
+    pub fn log(&self) -> &Log {
+        &self.target.log
     }
 
     /// Ends everything.
