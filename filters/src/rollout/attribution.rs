@@ -38,7 +38,7 @@ pub fn attribute(trigger: Trigger, hops: &[Hop; HOPS]) -> Attribution {
 /// The first leg that got what the leg before did not let through; or whose upstream says that it
 /// applied another mode.
 fn first_broken(hops: &[Hop; HOPS]) -> Option<String> {
-    let broken = |hop: &Hop| hop.mode_mismatches + hop.room_mismatches + hop.contamination > 0;
+    let broken = |hop: &Hop| hop.mismatches() + hop.contamination > 0;
     let between = |at: usize| {
         let (before, here) = (LEGS.get(at.checked_sub(1)?)?, LEGS.get(at)?);
         let behind = BEHIND.get(at - 1)?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::{BASELINE, Counted, Evidence, SLOW_LOOKS};
 use super::latency::interval;
-use super::observe::{Observations, Signal};
+use super::observe::{Hop, Observations};
 use super::plan::{Gate, Millis, Plan, Stage};
 use super::state::State;
 
@@ -22,10 +22,6 @@ pub enum GateVerdict {
 }
 
 impl GateVerdict {
-    /// Every verdict, in the order of the metrics' labels.
-    pub const ALL: [GateVerdict; 3] =
-        [GateVerdict::Pass, GateVerdict::Fail, GateVerdict::Inconclusive];
-
     /// The word that commands and metrics use.
     pub fn word(self) -> &'static str {
         match self {
@@ -186,7 +182,7 @@ impl Gates<'_> {
         let coverage = joined as f64 / (joined + unobserved).max(1) as f64;
         let threshold = Some(go_by.coverage);
         let observed = Observed { samples, needed, threshold, ..Observed::default() };
-        let of = |sum: fn(&super::observe::Hop) -> u64| sum(bridge) + sum(runtime);
+        let of = |sum: fn(&Hop) -> u64| sum(bridge) + sum(runtime);
         let modes = of(|hop| hop.mode_mismatches);
         let rooms = of(|hop| hop.room_mismatches + hop.contamination);
         if modes + rooms > 0 {
@@ -224,8 +220,7 @@ impl Gates<'_> {
     }
 
     fn quality(&self, stage: &Stage) -> Said {
-        let severe = self.look.signals.iter().find(|signal| is_severe(signal));
-        if let Some(signal) = severe {
+        if let Some(signal) = self.look.severe() {
             let why = format!("{} says severe: {}", signal.source, signal.reason);
             return (GateVerdict::Fail, why, Observed::default());
         }
@@ -349,8 +344,4 @@ impl Gates<'_> {
             false => format!("needs {missing} more {what} requests"),
         }
     }
-}
-
-fn is_severe(signal: &Signal) -> bool {
-    signal.verdict == super::observe::SignalVerdict::Severe
 }

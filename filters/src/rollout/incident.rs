@@ -45,21 +45,6 @@ pub enum Trigger {
 pub type Severity = u8;
 
 impl Trigger {
-    /// Every trigger, in the order of the documentation.
-    pub const ALL: [Trigger; 11] = [
-        Trigger::Contamination,
-        Trigger::Mismatch,
-        Trigger::Divergence,
-        Trigger::Errors,
-        Trigger::Latency,
-        Trigger::Tail,
-        Trigger::Quality,
-        Trigger::Severe,
-        Trigger::Blind,
-        Trigger::Operator,
-        Trigger::KillFile,
-    ];
-
     /// The word that reports and metrics use.
     pub fn word(self) -> &'static str {
         match self {

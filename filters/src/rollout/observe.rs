@@ -131,6 +131,13 @@ pub struct Hop {
     pub ack_match: u64,
 }
 
+impl Hop {
+    /// Messages whose mode or room did not survive the hop before.
+    pub fn mismatches(&self) -> u64 {
+        self.mode_mismatches + self.room_mismatches
+    }
+}
+
 /// The legs in order: frontend, bridge, runtime.
 pub const HOPS: usize = 3;
 
@@ -220,6 +227,13 @@ pub struct Observations {
     pub signals: Vec<Signal>,
     /// Digests of the traces of mismatches, contaminations and errors, newest last; at most ten.
     pub exemplars: Vec<Exemplar>,
+}
+
+impl Observations {
+    /// What somebody says is severe, if anybody does.
+    pub fn severe(&self) -> Option<&Signal> {
+        self.signals.iter().find(|signal| signal.verdict == SignalVerdict::Severe)
+    }
 }
 
 /// A request that shows what went wrong; rooms by digests.

@@ -40,19 +40,10 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Every phase, in the order of the metrics' labels.
-    pub const ALL: [Phase; 10] = [
-        Phase::Draft,
-        Phase::Applying,
-        Phase::Settling,
-        Phase::Observing,
-        Phase::AwaitingApproval,
-        Phase::Held,
-        Phase::RollingBack,
-        Phase::RolledBack,
-        Phase::Failed,
-        Phase::Done,
-    ];
+    /// Whether exposure was taken away, or is being.
+    pub fn is_back(self) -> bool {
+        matches!(self, Phase::RollingBack | Phase::RolledBack | Phase::Failed)
+    }
 
     /// The word that commands and metrics use.
     pub fn word(self) -> &'static str {
@@ -174,20 +165,6 @@ pub enum Hold {
         /// What fired.
         trigger: Trigger,
     },
-}
-
-impl Hold {
-    /// The word that commands and metrics use.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Hold::Ordered => "ordered",
-            Hold::Inconclusive => "inconclusive",
-            Hold::Skew { .. } => "skew",
-            Hold::Blind => "blind",
-            Hold::ExternalChange => "external_change",
-            Hold::Failed { .. } => "failed",
-        }
-    }
 }
 
 /// A rollback.

@@ -6,9 +6,9 @@ use crate::decide::Flags;
 use crate::rollout::attribution::attribute;
 use crate::rollout::gates::GateVerdict;
 use crate::rollout::incident::{Incident, Trigger};
-use crate::rollout::observe::{HOPS, Hop, Observations, SignalVerdict};
+use crate::rollout::observe::{HOPS, Hop, Observations};
 use crate::rollout::plan::Blind;
-use crate::rollout::state::{Hold, Phase, Rollback};
+use crate::rollout::state::{Desired, Hold, Phase, Rollback};
 
 /// So many looks in a row must see nothing leave in fast mode.
 const QUIET: u32 = 2;
@@ -21,11 +21,7 @@ impl Turn<'_> {
         if self.input.kill_file && !self.state.desired.flags.kill {
             return self.roll_back(true, Trigger::KillFile, "the kill file is there".to_owned());
         }
-        let rests = matches!(
-            self.state.phase,
-            Phase::Draft | Phase::RollingBack | Phase::RolledBack | Phase::Failed
-        );
-        if rests {
+        if self.state.phase == Phase::Draft || self.state.phase.is_back() {
             return;
         }
         let fired = self.fired();
@@ -40,42 +36,38 @@ impl Turn<'_> {
         }
     }
 
+    /// What fires, the worst first.
     fn fired(&self) -> Option<(Trigger, String)> {
         let look = self.input.look.as_ref()?;
         let hops = |of: fn(&Hop) -> u64| look.hops.iter().map(of).sum::<u64>();
-        let severe = look.signals.iter().find(|signal| signal.verdict == SignalVerdict::Severe);
-        let broken = look.instances.iter().find_map(|one| Some((one, one.breaker?)));
         let crossed = hops(|hop| hop.contamination);
-        let lost = hops(|hop| hop.mode_mismatches + hop.room_mismatches);
+        if crossed > 0 {
+            let why = format!("{crossed} requests or answers of another room");
+            return Some((Trigger::Contamination, why));
+        }
+        let lost = hops(Hop::mismatches);
+        if lost > 0 {
+            return Some((Trigger::Mismatch, format!("{lost} mismatches")));
+        }
         let altered = hops(|hop| hop.ack_altered);
-        let failed =
-            self.gates.iter().filter(|gate| gate.verdict == GateVerdict::Fail).find_map(|gate| {
-                let why = format!("gate {}: {}", gate.gate.name(), gate.why);
-                Some((Trigger::of_gate(gate.gate)?, why))
-            });
-        None.or_else(|| {
-            (crossed > 0).then(|| {
-                (Trigger::Contamination, format!("{crossed} requests or answers of another room"))
-            })
+        if altered > 0 {
+            let why = format!("{altered} answers in another mode than asked for");
+            return Some((Trigger::Divergence, why));
+        }
+        if let Some(signal) = look.severe() {
+            let why = format!("{} says: {}", signal.source, signal.reason);
+            return Some((Trigger::Severe, why));
+        }
+        let broken = look.instances.iter().find_map(|one| Some((one, one.breaker?)));
+        if let Some((one, cause)) = broken {
+            let why = format!("the breaker of {} is open: {}", one.name, cause.word());
+            return Some((Trigger::of_breaker(cause), why));
+        }
+        let mut failed = self.gates.iter().filter(|gate| gate.verdict == GateVerdict::Fail);
+        failed.find_map(|gate| {
+            let why = format!("gate {}: {}", gate.gate.name(), gate.why);
+            Some((Trigger::of_gate(gate.gate)?, why))
         })
-        .or_else(|| (lost > 0).then(|| (Trigger::Mismatch, format!("{lost} mismatches"))))
-        .or_else(|| {
-            (altered > 0).then(|| {
-                (Trigger::Divergence, format!("{altered} answers in another mode than asked for"))
-            })
-        })
-        .or_else(|| {
-            severe.map(|signal| {
-                (Trigger::Severe, format!("{} says: {}", signal.source, signal.reason))
-            })
-        })
-        .or_else(|| {
-            broken.map(|(one, cause)| {
-                let why = format!("the breaker of {} is open: {}", one.name, cause.word());
-                (Trigger::of_breaker(cause), why)
-            })
-        })
-        .or(failed)
     }
 
     fn notice_blindness(&mut self) {
@@ -101,8 +93,7 @@ impl Turn<'_> {
     pub(super) fn roll_back(&mut self, hard: bool, trigger: Trigger, why: String) {
         let before = self.state.desired;
         let was_hard = before.flags.kill;
-        let again =
-            matches!(self.state.phase, Phase::RollingBack | Phase::RolledBack | Phase::Failed);
+        let again = self.state.phase.is_back();
         if again && (was_hard || !hard) {
             return self.note(format!("{}: {why}; it is rolled back already", trigger.word()));
         }
@@ -130,12 +121,7 @@ impl Turn<'_> {
         self.enter(Phase::RollingBack);
     }
 
-    fn open_incident(
-        &mut self,
-        trigger: Trigger,
-        why: &str,
-        before: crate::rollout::state::Desired,
-    ) {
+    fn open_incident(&mut self, trigger: Trigger, why: &str, before: Desired) {
         let look = self.input.look.clone().unwrap_or_default();
         // The stage's sums say more of a hop than one look.
         let summed = self.state.evidence.hops;
@@ -204,7 +190,6 @@ impl Turn<'_> {
 
 /// Whether a look saw mode or room go wrong.
 fn shows(look: &Observations) -> bool {
-    let wrong =
-        |hop: &Hop| hop.mode_mismatches + hop.room_mismatches + hop.contamination + hop.ack_altered;
+    let wrong = |hop: &Hop| hop.mismatches() + hop.contamination + hop.ack_altered;
     look.hops.iter().map(wrong).sum::<u64>() > 0
 }

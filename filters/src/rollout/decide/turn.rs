@@ -83,27 +83,20 @@ impl<'a> Turn<'a> {
         let is_same = (found.flags, found.share) == (desired.flags, desired.share);
         let is_newer = found.generation > desired.generation
             || found.generation == desired.generation && !is_same;
-        if self.state.phase == Phase::Draft || !is_newer {
-            self.state.desired.generation = desired.generation.max(match self.state.phase {
-                Phase::Draft => found.generation,
-                _ => 0,
-            });
+        if !is_newer {
             return;
         }
         self.state.desired.generation = found.generation;
-        if is_same {
+        // A draft goes on from whatever there is.
+        if is_same || self.state.phase == Phase::Draft {
             return;
         }
-        match self.state.phase {
-            Phase::RollingBack | Phase::RolledBack | Phase::Failed => {
-                let (flags, share) = (desired.flags, desired.share);
-                self.desire(flags, share);
-                self.note("somebody else wrote the flags document: it is taken back");
-            }
-            _ => {
-                self.state.desired = found;
-                self.hold(Hold::ExternalChange);
-            }
+        if self.state.phase.is_back() {
+            self.desire(desired.flags, desired.share);
+            self.note("somebody else wrote the flags document: it is taken back");
+        } else {
+            self.state.desired = found;
+            self.hold(Hold::ExternalChange);
         }
     }
 
