@@ -34,7 +34,7 @@ impl Acknowledged {
 }
 
 /// The members that an answer is scanned for. Built once per configuration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Answers {
     document: Wanted,
     choice: Wanted,

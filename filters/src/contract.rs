@@ -192,7 +192,7 @@ impl Reading {
 }
 
 /// Reads contract values. Built once per configuration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Reader(Wanted);
 
 impl Reader {

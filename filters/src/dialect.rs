@@ -38,7 +38,7 @@ impl Dialect {
 }
 
 /// The members that each dialect's bodies are scanned for. Built once per configuration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Dialects {
     conversation: Wanted,
     completions: Wanted,

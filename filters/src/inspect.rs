@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue};
 
 use crate::answers::Answers;
-use crate::bucket::{Assignment, Canary, KeySource};
+use crate::bucket::{Assignment, Canary, KeySource, Share};
 use crate::contract::{Contract, Downgrade, Mode, Profile, Reader, Reading, Requested};
 use crate::decide::{Action, Because, Flags, decide};
 use crate::dialect::{Dialect, Dialects, Place};
@@ -23,7 +23,7 @@ use crate::text;
 const ID_LIMIT: usize = 256;
 
 /// The settings that decisions are made by, prepared once per configuration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     pub(crate) contract: Contract,
     pub(crate) canary: Canary,
@@ -108,6 +108,12 @@ impl Policy {
     /// How answers are read.
     pub fn answers(&self) -> &Answers {
         &self.answers
+    }
+
+    /// These settings with another share of keys in the canary cohort.
+    pub fn with_share(&self, share: Share) -> Policy {
+        let canary = Canary { share, ..self.canary.clone() };
+        Policy { canary, ..self.clone() }
     }
 
     /// The canary's settings.

@@ -13,6 +13,7 @@ pub mod edit;
 pub mod events;
 pub mod framing;
 pub mod head;
+pub mod hex;
 pub mod inspect;
 pub mod message;
 pub mod mismatch;

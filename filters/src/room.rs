@@ -1,12 +1,12 @@
 //! Which room a conversation is in, and how a room is written in a header.
 
-use std::fmt::Write;
-
 use http::HeaderValue;
 use percent_encoding::{
     AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode,
 };
 use sha1::Digest;
+
+use crate::hex;
 
 /// Rooms that many conversations share: they are rooms, but never bucket keys.
 pub const SHARED: [&str; 4] = ["web-chat", "openai-compat", "anthropic-compat", "default"];
@@ -69,7 +69,7 @@ fn string_to_uuid(parts: &[&str]) -> String {
         if matches!(at, 4 | 6 | 8 | 10) {
             uuid.push('-');
         }
-        push_hex(&mut uuid, byte);
+        hex::push(&mut uuid, byte);
     }
     uuid
 }
@@ -96,16 +96,7 @@ pub fn header_form(room: &str) -> Option<HeaderValue> {
     if encoded.len() <= HEADER_LIMIT {
         return HeaderValue::try_from(encoded).ok();
     }
-    let mut hashed = String::from("sha256:");
-    for byte in sha2::Sha256::digest(room.as_bytes()) {
-        push_hex(&mut hashed, byte);
-    }
-    HeaderValue::try_from(hashed).ok()
-}
-
-fn push_hex(text: &mut String, byte: u8) {
-    // Writing to a String cannot fail.
-    let _ = write!(text, "{byte:02x}");
+    HeaderValue::try_from(format!("sha256:{}", hex::sha256(room.as_bytes()))).ok()
 }
 
 #[cfg(test)]

@@ -13,6 +13,6 @@ pub mod flags;
 pub mod logging;
 pub mod metrics;
 pub mod parity;
-pub mod rollout;
+mod plain_client;
 pub mod server;
 pub mod traces;

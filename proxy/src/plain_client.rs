@@ -1,5 +1,5 @@
-//! How OTLP/HTTP reaches the collector: one plain connection for each export. They are seconds
-//! apart; a connection that is kept would mostly be one that the collector has closed.
+//! How collectors and flag services are reached: one plain connection for each exchange. They are
+//! seconds apart; a connection that is kept would mostly be one that the other side has closed.
 
 use std::pin::pin;
 

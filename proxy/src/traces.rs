@@ -7,7 +7,6 @@
 //! ```
 
 mod attributes;
-pub(crate) mod client;
 mod collector;
 mod export;
 mod span;

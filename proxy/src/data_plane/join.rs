@@ -78,8 +78,8 @@ pub fn arrive(
     }
     let request_id = left.as_ref().map(|left| left.request_id.clone());
     let mut joined = Joined { verdict: said, means, request_id, repaired: None };
-    let lost = said.is_of_mode() && is_sure;
-    let fast_lost = lost && left.as_ref().is_some_and(|left| left.mode != Mode::DEFAULT);
+    let was_fast = left.as_ref().is_some_and(|left| left.mode != Mode::DEFAULT);
+    let is_lost = said.is_of_mode() && is_sure && was_fast;
     let enforced = match left.filter(|_| said.is_mismatch()) {
         None => Enforcement::None,
         Some(left) => {
@@ -93,7 +93,7 @@ pub fn arrive(
     if matches!(enforced, Enforcement::Repair(_)) {
         count(counts.enforced(Enforced::Repair));
         (joined.verdict, joined.repaired) = (parity::Verdict::Match, Some(said));
-    } else if fast_lost {
+    } else if is_lost {
         plane.store.trip(Breaker::Mismatch);
     }
     count(counts.verdicts(plane.leg, joined.verdict));

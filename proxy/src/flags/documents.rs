@@ -1,13 +1,13 @@
 //! The documents in force, one for each place that they come from: which one may follow which, and
 //! what one says once its lease or its source is over.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::time::SystemTime;
 
 use modegate_config::Document;
 use modegate_config::flags::{Broken, Flag, FlagLayer};
 use modegate_filters::bucket::Share;
-use sha2::{Digest, Sha256};
+use modegate_filters::hex;
 
 use super::document_file::renews;
 
@@ -125,10 +125,7 @@ pub(super) fn step(before: Option<&Taken>, next: &Document, force: bool) -> Resu
 
 impl Taken {
     pub(super) fn new(document: Document, now: SystemTime) -> Taken {
-        let mut sha256 = String::with_capacity(64);
-        for byte in Sha256::digest(document.render()) {
-            let _ = write!(sha256, "{byte:02x}");
-        }
+        let sha256 = hex::sha256(document.render().as_bytes());
         let mut taken =
             Taken { document, sha256, at: now, freshness: Freshness::Fresh, lapsed: false };
         taken.lapse(now);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::documents::{Freshness, Layer};
 use super::store::Store;
-use crate::traces::client::PlainClient;
+use crate::plain_client::PlainClient;
 
 /// How long one exchange may take.
 const TIMEOUT: Duration = Duration::from_secs(5);

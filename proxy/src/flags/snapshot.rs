@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modegate_config::{Config, Limits, OnMismatch, Timeouts};
-use modegate_filters::bucket::{Canary, Share};
+use modegate_filters::bucket::Share;
 use modegate_filters::decide::Flags;
 use modegate_filters::inspect::Policy;
 use modegate_filters::rollout::observe::Breaker;
 
 /// The settings that a reload can change.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// How requests are judged.
     pub policy: Policy,
@@ -44,16 +44,7 @@ impl Settings {
 
     /// These settings with another share of keys in the canary cohort.
     pub fn with_share(&self, share: Share) -> Settings {
-        let canary = Canary { share, ..self.policy.canary().clone() };
-        Settings {
-            policy: Policy::new(self.policy.contract().clone(), canary),
-            timeouts: self.timeouts.clone(),
-            limits: self.limits.clone(),
-            window: self.window,
-            is_exclusive: self.is_exclusive,
-            on_mismatch: self.on_mismatch,
-            breaker: self.breaker.clone(),
-        }
+        Settings { policy: self.policy.with_share(share), ..self.clone() }
     }
 }
 

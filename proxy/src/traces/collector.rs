@@ -10,8 +10,8 @@ use opentelemetry_sdk::trace::SpanExporter as _;
 use tokio::time::timeout;
 
 use super::attributes;
-use super::client::PlainClient;
 use super::span::Span;
+use crate::plain_client::PlainClient;
 
 /// Where OTLP/HTTP takes spans (OTLP specification, section "OTLP/HTTP Request").
 const PATH: &str = "/v1/traces";
