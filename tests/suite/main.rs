@@ -88,6 +88,7 @@ mod parity_many;
 mod refusals;
 mod replay;
 mod request_ids;
+mod rollout_oracles;
 mod slow_clients;
 mod streaming;
 mod streams;

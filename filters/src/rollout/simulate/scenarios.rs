@@ -141,7 +141,7 @@ fn margin() -> Vec<Scenario> {
 fn harm() -> Vec<Scenario> {
     // Of independent requests whose design effect is known to be 1. The facts ask for 99 % within 15
     // looks; 15,000 requests do not hold that at this α: a test that looked only once, at the end,
-    // would find about 98.8 %, this one, which looks at all times, 92 %, and 99 % within 21 looks.
+    // would find 98.3 %, this one, which looks at all times, 92 %, and 99 % within 21 looks.
     let known = Scenario {
         name: "errors three times, 25 looks, not divided",
         counted: "detected",

@@ -14,7 +14,7 @@ const FIRST_EDGE: f64 = 10.819_778_284_410_283;
 const PER_USER: usize = 10;
 
 /// The exponent of the tail of how much users ask (Pareto), and how many times the least the most
-/// asks: half of the requests are a tenth of the users'.
+/// asks: a tenth of the users make four tenths of the requests.
 const TAIL: f64 = 1.5;
 const HEAVIEST: f64 = 30.0;
 
