@@ -89,6 +89,7 @@ mod refusals;
 mod replay;
 mod request_ids;
 mod rollout_oracles;
+mod rollout_simulate;
 mod slow_clients;
 mod streaming;
 mod streams;

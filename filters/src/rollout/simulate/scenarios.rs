@@ -138,10 +138,13 @@ fn margin() -> Vec<Scenario> {
     ]
 }
 
+/// What the facts ask for and no test can do: 99 % within 15 looks. At this α, one that looked at these
+/// 15,000 requests only once, at the end, would find 98.3 %; this one, which may look at all times,
+/// finds 92 %, and 99 % within 21 looks.
+pub(super) const UNMET: &str = "errors three times, 15 looks, not divided";
+
 fn harm() -> Vec<Scenario> {
-    // Of independent requests whose design effect is known to be 1. The facts ask for 99 % within 15
-    // looks; 15,000 requests do not hold that at this α: a test that looked only once, at the end,
-    // would find 98.3 %, this one, which looks at all times, 92 %, and 99 % within 21 looks.
+    // Of independent requests whose design effect is known to be 1.
     let known = Scenario {
         name: "errors three times, 25 looks, not divided",
         counted: "detected",
@@ -155,12 +158,7 @@ fn harm() -> Vec<Scenario> {
     // As twenty replicates tell it, the design effect is often more than 1, which costs some looks.
     let told = Scenario { bound: Bound::Shown, divided: Divided::By(None), ..known };
     vec![
-        Scenario {
-            name: "errors three times, 15 looks, not divided",
-            bound: Bound::AtLeast(0.9),
-            within: 15,
-            ..known
-        },
+        Scenario { name: UNMET, within: 15, ..known },
         known,
         Scenario { name: "errors three times, 25 looks", ..told },
         Scenario {
