@@ -28,8 +28,10 @@ async fn what_does_not_hold_is_exit_code_one() {
 
 #[tokio::test]
 async fn the_seed_tells_the_figures() {
-    let [first, again, other] = [["--seed", "1"], ["--seed", "1"], ["--seed", "2"]]
-        .map(|seed| [["rollout", "simulate", "--rollouts", "6", "--looks", "20", "--json"].as_slice(), &seed].concat());
+    let [first, again, other] = [["--seed", "1"], ["--seed", "1"], ["--seed", "2"]].map(|seed| {
+        [["rollout", "simulate", "--rollouts", "6", "--looks", "20", "--json"].as_slice(), &seed]
+            .concat()
+    });
     let first = command(&first, "").await.stdout;
     assert_eq!(first, command(&again, "").await.stdout);
     assert_ne!(first, command(&other, "").await.stdout);
