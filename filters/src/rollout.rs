@@ -15,4 +15,5 @@ pub mod latency;
 pub mod observe;
 pub mod plan;
 pub mod report;
+pub mod simulate;
 pub mod state;

@@ -13,6 +13,7 @@ mod flags;
 mod load;
 mod log;
 mod parity;
+mod rollout;
 mod run;
 mod why;
 
@@ -43,6 +44,8 @@ enum Command {
     Flags(flags::FlagsArgs),
     /// Show what became of mode and room between the legs of a running sidecar.
     Parity(parity::ParityArgs),
+    /// Try the gates of a rollout.
+    Rollout(rollout::RolloutArgs),
     /// Show and set what a running sidecar logs.
     Log(log::LogArgs),
     /// Roll a running sidecar back softly, then hard, and back again, under synthetic messages.
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Bucket(args) => args.run(),
         Command::Flags(args) => args.run(),
         Command::Parity(args) => args.run(),
+        Command::Rollout(args) => args.run(),
         Command::Log(args) => args.run(),
         Command::Drill(args) => args.run(),
         Command::Demo(args) => args.run(),

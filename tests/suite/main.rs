@@ -88,6 +88,8 @@ mod parity_many;
 mod refusals;
 mod replay;
 mod request_ids;
+mod rollout_oracles;
+mod rollout_simulate;
 mod slow_clients;
 mod streaming;
 mod streams;
