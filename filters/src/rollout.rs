@@ -5,6 +5,8 @@
 //! Reading order: [`plan`] is what is wanted, [`observe`] what is seen, [`gates`] what is made of
 //! it, [`decide`] what is done about it.
 
+pub mod check;
+pub mod defaults;
 pub mod observe;
 pub mod plan;
 pub mod state;
