@@ -77,7 +77,7 @@ pub(crate) fn read_parity(root: &mut Section<'_, '_>) -> Parity {
     })
 }
 
-fn percent() -> Rule<Share> {
+pub(crate) fn percent() -> Rule<Share> {
     Rule::new("a number from 0 to 100 in steps of 0.0001", |value| {
         let number = match value {
             DeValue::Float(float) => float.as_str().parse().ok(),

@@ -15,6 +15,7 @@ mod limits;
 mod listener;
 mod read;
 mod report;
+mod rollout;
 mod rule;
 mod server;
 mod timeouts;
@@ -34,6 +35,7 @@ pub use flags::{Broken, Flag, FlagLayer};
 pub use limits::Limits;
 pub use listener::Listener;
 pub use report::{Invalid, Report};
+pub use rollout::Rollout;
 pub use server::{Log, Server, read_level};
 pub use timeouts::Timeouts;
 pub use tls::ListenerTls;
@@ -59,6 +61,8 @@ pub struct Config {
     pub canary: Canary,
     /// `[parity]`: how legs are compared.
     pub parity: Parity,
+    /// `[rollout]`: which plan is followed, and where it keeps what it knows.
+    pub rollout: Rollout,
     /// `[timeouts]`: how long each wait may take.
     pub timeouts: Timeouts,
     /// `[limits]`: how much may be held at once.
@@ -97,12 +101,14 @@ impl Config {
             let traces = traces::read(root);
             let admin = admin::read(root);
             let listeners = listener::read(root, &admin);
+            let rollout = rollout::read(root, &canary, &listeners);
             Config {
                 server,
                 contract,
                 flags,
                 canary,
                 parity,
+                rollout,
                 timeouts,
                 limits,
                 upstream,

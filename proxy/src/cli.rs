@@ -13,6 +13,7 @@ mod flags;
 mod load;
 mod log;
 mod parity;
+mod rollout;
 mod run;
 mod why;
 
@@ -45,6 +46,8 @@ enum Command {
     Parity(parity::ParityArgs),
     /// Show and set what a running sidecar logs.
     Log(log::LogArgs),
+    /// Look at the plan by which fast mode is rolled out.
+    Rollout(rollout::RolloutArgs),
     /// Roll a running sidecar back softly, then hard, and back again, under synthetic messages.
     Drill(drill::DrillArgs),
     /// Run all three legs on embedded origins and walk through a rollout.
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Flags(args) => args.run(),
         Command::Parity(args) => args.run(),
         Command::Log(args) => args.run(),
+        Command::Rollout(args) => args.run(),
         Command::Drill(args) => args.run(),
         Command::Demo(args) => args.run(),
     };

@@ -44,6 +44,7 @@ mod control_privacy;
 mod control_process;
 mod control_reload;
 mod control_reload_in_flight;
+mod control_rollout_plan;
 mod control_shutdown;
 mod control_upgrade;
 mod decisions;

@@ -105,7 +105,8 @@ fn exposure(found: &mut Found, stage: &Stage, before: &[Stage]) {
             && stage.is_exposed()
             && stage.gates.iter().any(|gate| *gate != Gate::Data)
     });
-    if stage.flags.ui && !before.iter().any(|stage| stage.flags.ui) && !tried {
+    let may_show = stage.flags.contract && stage.flags.runtime && stage.flags.ui;
+    if may_show && !before.iter().any(|stage| stage.flags.ui) && !tried {
         let allowed = "false until a canary stage over 0 percent has a gate other than \"data\"";
         found.add("ui", "true before a canary", allowed);
     }

@@ -210,6 +210,7 @@ fn restart_needed(running: &Config, next: &Config) -> Vec<&'static str> {
         ("server", running.server != next.server),
         ("upstream", running.upstream != next.upstream),
         ("traces", running.traces != next.traces),
+        ("rollout", running.rollout != next.rollout),
         ("contract.modes", running.contract.modes != next.contract.modes),
         ("parity.records", running.parity.records != next.parity.records),
         ("parity.memory", running.parity.memory != next.parity.memory),
