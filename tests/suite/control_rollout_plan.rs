@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::control_process::command;
 
-const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/modegate.example.toml");
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/modegate.example.toml");
 const REFUSED: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../config/fixtures/invalid/rollout_plan.toml");
+    concat!(env!("CARGO_MANIFEST_DIR"), "/config/fixtures/invalid/rollout_plan.toml");
 
 #[tokio::test]
 async fn the_example_has_the_default_plan() {
