@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 type Break = fn(&mut Plan);
+type Inject = fn(&mut Stage);
 
 fn percent(percent: f64) -> Share {
     Share::from_percent(percent).unwrap()
@@ -181,7 +182,7 @@ fn sound() -> impl Strategy<Value = Plan> {
 }
 
 /// A fault for any stage, and the key that it is found at.
-const INJECTED: [(fn(&mut Stage), &str); 6] = [
+const INJECTED: [(Inject, &str); 6] = [
     (|stage| stage.name.clear(), "name"),
     (|stage| stage.flags.kill = true, "kill"),
     (|stage| (stage.min_dwell, stage.max_dwell) = (2, 1), "max_dwell"),
