@@ -93,7 +93,7 @@ pub(crate) fn exact_share(percent: f64) -> Option<Share> {
     Share::from_percent(within).filter(|share| (share.percent() - percent).abs() < 1e-9)
 }
 
-fn percent() -> Rule<Share> {
+pub(crate) fn percent() -> Rule<Share> {
     Rule::new(PERCENT, |value| {
         let number = match value {
             DeValue::Float(float) => float.as_str().parse().ok(),

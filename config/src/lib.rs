@@ -17,6 +17,7 @@ mod limits;
 mod listener;
 mod read;
 mod report;
+mod rollout;
 mod rule;
 mod server;
 mod timeouts;
@@ -38,6 +39,7 @@ pub use flags::{Broken, Flag, FlagLayer};
 pub use limits::Limits;
 pub use listener::Listener;
 pub use report::{Invalid, Report};
+pub use rollout::Rollout;
 pub use server::{Log, Server, read_level};
 pub use timeouts::Timeouts;
 pub use tls::ListenerTls;
@@ -69,6 +71,8 @@ pub struct Config {
     pub canary: Canary,
     /// `[parity]`: how legs are compared.
     pub parity: Parity,
+    /// `[rollout]`: which plan is followed, and where it keeps what it knows.
+    pub rollout: Rollout,
     /// `[timeouts]`: how long each wait may take.
     pub timeouts: Timeouts,
     /// `[limits]`: how much may be held at once.
@@ -110,6 +114,7 @@ impl Config {
             let traces = traces::read(root);
             let admin = admin::read(root);
             let listeners = listener::read(root, &admin);
+            let rollout = rollout::read(root, &canary, &listeners);
             Config {
                 server,
                 contract,
@@ -118,6 +123,7 @@ impl Config {
                 breaker,
                 canary,
                 parity,
+                rollout,
                 timeouts,
                 limits,
                 upstream,

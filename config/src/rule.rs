@@ -80,6 +80,21 @@ pub(crate) fn integer(range: RangeInclusive<usize>) -> Rule<usize> {
     })
 }
 
+/// A number in a range, whole or not.
+pub(crate) fn number(range: RangeInclusive<f64>) -> Rule<f64> {
+    let allowed = format!("a number from {} to {}", range.start(), range.end());
+    Rule::new(allowed, move |value| {
+        let number = match value {
+            DeValue::Float(float) => float.as_str().parse().ok(),
+            DeValue::Integer(integer) => {
+                u32::from_str_radix(integer.as_str(), integer.radix()).ok().map(f64::from)
+            }
+            _ => None,
+        };
+        number.filter(|number| range.contains(number)).ok_or_else(|| shown(value))
+    })
+}
+
 /// One of a few words.
 pub(crate) fn word<T: Copy + 'static, const N: usize>(words: [(&'static str, T); N]) -> Rule<T> {
     let names: Vec<String> = words.iter().map(|(name, _)| format!("\"{name}\"")).collect();

@@ -12,6 +12,7 @@ use std::time::Duration;
 use modegate_filters::allow::Call;
 use modegate_filters::bucket::KeySource;
 use modegate_filters::contract::Downgrade;
+use modegate_filters::rollout::plan::{Approval, Blind, Plan};
 use modegate_filters::route::Leg;
 use proptest::prelude::*;
 
@@ -62,11 +63,12 @@ fn the_example_is_the_defaults() {
 #[test]
 fn the_example_has_every_key() {
     let sections = known_keys("zzz = 1");
-    assert_eq!(sections.len(), 15, "{sections:?}");
-    for section in sections {
+    assert_eq!(sections.len(), 16, "{sections:?}");
+    let inner = ["rollout.thresholds", "rollout.timing", "rollout.stage"].map(str::to_owned);
+    for section in sections.into_iter().chain(inner) {
         let header = match section.as_str() {
             "profiles" => "[profiles.fast-v1]".to_owned(),
-            "listener" => "[[listener]]".to_owned(),
+            "listener" | "rollout.stage" => format!("[[{section}]]"),
             other => format!("[{other}]"),
         };
         let (_, from) =
@@ -76,9 +78,10 @@ fn the_example_has_every_key() {
             .map(|line| line.trim_start_matches("# "))
             .take_while(|line| !line.starts_with('['))
             .collect();
+        let table = |key: &str| EXAMPLE.contains(&format!("[{section}.{key}]"));
         for key in known_keys(&format!("{header}\nzzz = 1")) {
             let has = body.iter().any(|line| line.starts_with(&format!("{key} = ")));
-            assert!(has, "{header} lacks {key}");
+            assert!(has || table(&key), "{header} lacks {key}");
         }
     }
 }
@@ -200,6 +203,51 @@ fn valid_traces() {
     );
     let least = valid("least.toml");
     assert_eq!((least.traces.endpoint, least.traces.sample), (None, 0.01));
+}
+
+#[test]
+fn valid_rollout() {
+    let full = valid("everything_changed.toml").rollout;
+    let plan = &full.plan;
+    assert!(full.enabled);
+    assert_eq!((plan.id.as_str(), full.job.as_str()), ("näxt/2", "gates"));
+    assert_eq!(full.state_dir, Path::new("/srv/rollout"));
+    assert_eq!(full.document, Path::new("/srv/flags.json"));
+    assert_eq!(full.kill_file.as_deref(), Some(Path::new("/srv/kill")));
+    assert_eq!(
+        full.prometheus.map(|endpoint| endpoint.to_string()).as_deref(),
+        Some("http://p:9090")
+    );
+    assert_eq!((plan.blind, plan.thresholds.tail_margin), (Blind::Rollback, 2.0));
+    assert_eq!((plan.timing.tick, plan.timing.lease), (1_000, 0));
+    let names: Vec<&str> = plan.stages.iter().map(|stage| stage.name.as_str()).collect();
+    assert_eq!(names, ["watch", "some"]);
+    assert_eq!((plan.stages[0].min_dwell, plan.stages[1].max_dwell), (600_000, 720 * 3_600_000));
+    assert_eq!((plan.stages[1].share.percent(), plan.stages[1].min_samples), (2.5, 7));
+    assert_eq!(plan.stages[1].approval, Approval::Manual);
+    assert!(plan.stages[1].flags.cloud_enforced);
+
+    let least = valid("least.toml").rollout;
+    assert_eq!(least.plan, Plan::default_plan("fast-mode/2026-12"));
+    assert_eq!(least.document, Path::new("/var/lib/modegate/flags.json"));
+    assert_eq!((least.enabled, least.kill_file, least.prometheus), (false, None, None));
+}
+
+#[test]
+fn parity_needs_somebody_who_compares() {
+    let path = "rollout.stage[2].gates (line 6)\n  found: \"parity\", without a listener";
+    for (leg, rollout, refused) in [
+        ("runtime", "enabled = false\n", false),
+        ("runtime", "enabled = true\n", true),
+        ("runtime", "enabled = true\nprometheus = \"http://p:9090\"\n", false),
+        ("bridge", "enabled = true\n", false),
+    ] {
+        let text = format!("{LEAST}[rollout]\n{rollout}").replace("runtime", leg);
+        match Config::parse(&text) {
+            Ok(_) => assert!(!refused, "{text}"),
+            Err(report) => assert!(refused && report.to_string().starts_with(path), "{report}"),
+        }
+    }
 }
 
 #[test]

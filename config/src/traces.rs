@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use crate::read::Section;
-use crate::rule::{Rule, integer, plain, shown, word};
+use crate::rule::{Rule, integer, number, plain, shown, word};
 use crate::upstream::{Upstream, upstream};
 use crate::value::{DAY, MILLISECOND, duration};
 
@@ -115,16 +115,7 @@ fn names_a_port(url: &str) -> bool {
 }
 
 fn share() -> Rule<f64> {
-    Rule::new("a number from 0 to 1", |value| {
-        let number = match value {
-            DeValue::Float(float) => float.as_str().parse().ok(),
-            DeValue::Integer(integer) => {
-                u8::from_str_radix(integer.as_str(), integer.radix()).ok().map(f64::from)
-            }
-            _ => None,
-        };
-        number.filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| shown(value))
-    })
+    number(0.0..=1.0)
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 //! it, [`decide`] what is done about it.
 
 pub mod attribution;
+pub mod check;
 pub mod counts;
 pub mod decide;
+pub mod defaults;
 pub mod evidence;
 pub mod gates;
 pub mod incident;

@@ -44,10 +44,10 @@ enum Command {
     Flags(flags::FlagsArgs),
     /// Show what became of mode and room between the legs of a running sidecar.
     Parity(parity::ParityArgs),
-    /// Try the gates of a rollout.
-    Rollout(rollout::RolloutArgs),
     /// Show and set what a running sidecar logs.
     Log(log::LogArgs),
+    /// Look at the plan by which fast mode is rolled out.
+    Rollout(rollout::RolloutArgs),
     /// Roll a running sidecar back softly, then hard, and back again, under synthetic messages.
     Drill(drill::DrillArgs),
     /// Run all three legs on embedded origins and walk through a rollout.
@@ -94,8 +94,8 @@ pub fn main() -> ExitCode {
         Command::Bucket(args) => args.run(),
         Command::Flags(args) => args.run(),
         Command::Parity(args) => args.run(),
-        Command::Rollout(args) => args.run(),
         Command::Log(args) => args.run(),
+        Command::Rollout(args) => args.run(),
         Command::Drill(args) => args.run(),
         Command::Demo(args) => args.run(),
     };

@@ -43,6 +43,32 @@ pub enum Step {
     Expansion,
 }
 
+impl Step {
+    /// Every step, in the order of the product's plan.
+    pub const ALL: [Step; 7] = [
+        Step::Core,
+        Step::Cloud,
+        Step::Api,
+        Step::Observability,
+        Step::Canary,
+        Step::Ui,
+        Step::Expansion,
+    ];
+
+    /// The name in configuration and commands.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Core => "core",
+            Step::Cloud => "cloud",
+            Step::Api => "api",
+            Step::Observability => "observability",
+            Step::Canary => "canary",
+            Step::Ui => "ui",
+            Step::Expansion => "expansion",
+        }
+    }
+}
+
 /// One stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
@@ -122,6 +148,16 @@ pub enum Approval {
     Automatic,
     /// A human, once its gates have passed.
     Manual,
+}
+
+impl Approval {
+    /// The name in configuration and commands.
+    pub fn name(self) -> &'static str {
+        match self {
+            Approval::Automatic => "automatic",
+            Approval::Manual => "manual",
+        }
+    }
 }
 
 /// What is done while nothing can be seen of an exposed stage for `timing.blind`.

@@ -1,5 +1,6 @@
 //! `modegate rollout`
 
+mod plan;
 mod simulate;
 
 use clap::{Args, Subcommand};
@@ -14,6 +15,8 @@ pub(super) struct RolloutArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the plan: its stages in order, and what each changes.
+    Plan(plan::PlanArgs),
     /// Try the gates' engines on made-up rollouts; fails where they err more often than they promise.
     Simulate(simulate::SimulateArgs),
 }
@@ -21,6 +24,7 @@ enum Command {
 impl RolloutArgs {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self.command {
+            Command::Plan(args) => args.run(),
             Command::Simulate(args) => args.run(),
         }
     }

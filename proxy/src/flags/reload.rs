@@ -163,6 +163,7 @@ fn restart_needed(running: &Config, next: &Config) -> Vec<&'static str> {
         ("upstream", running.upstream != next.upstream),
         ("traces", running.traces != next.traces),
         ("flag_sources", running.flag_sources != next.flag_sources),
+        ("rollout", running.rollout != next.rollout),
         ("contract.modes", running.contract.modes != next.contract.modes),
         ("parity.records", running.parity.records != next.parity.records),
         ("parity.memory", running.parity.memory != next.parity.memory),
