@@ -9,6 +9,19 @@ use crate::contract::{Modes, Reader, Requested};
 use crate::scan::{Found, Kind, Slot, Value, Wanted, scan};
 use crate::text;
 
+/// What the API server writes where the cloud answered without text, as a JSON string.
+const NO_RESPONSE: &[u8] = br#""(no response)""#;
+/// The longest document or event that is looked through for it, in bytes: what says nothing is short.
+const NO_RESPONSE_LIMIT: usize = 4096;
+
+/// Whether a short document has [`NO_RESPONSE`] for one of its strings, whichever dialect it is in.
+pub fn is_no_response(chunks: &[Bytes]) -> bool {
+    if chunks.iter().map(Bytes::len).sum::<usize>() > NO_RESPONSE_LIMIT {
+        return false;
+    }
+    chunks.concat().windows(NO_RESPONSE.len()).any(|window| window == NO_RESPONSE)
+}
+
 /// The longest JSON-RPC id that is read, in bytes as it is written.
 pub const ID_LIMIT: usize = 256;
 

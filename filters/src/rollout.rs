@@ -19,3 +19,4 @@ pub mod plan;
 pub mod report;
 pub mod simulate;
 pub mod state;
+pub mod totals;

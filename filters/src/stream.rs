@@ -3,9 +3,11 @@
 
 mod meaning;
 
+use std::slice;
+
 use bytes::Bytes;
 
-use crate::answers::{Acknowledged, Answers};
+use crate::answers::{Acknowledged, Answers, is_no_response};
 use crate::contract::Modes;
 use crate::dialect::Dialect;
 use crate::events::{Event, EventReader};
@@ -107,6 +109,7 @@ impl Observer {
             style,
             may_be_legacy: route_name == "/api/chat",
             spoke: false,
+            no_response: false,
             ended: false,
             failed: false,
         };
@@ -129,6 +132,11 @@ impl Observer {
         self.course.style
     }
 
+    /// Whether all that was said is `(no response)`.
+    pub fn is_no_response(&self) -> bool {
+        self.course.no_response
+    }
+
     /// How the stream ended, if its body ended or broke here. That the client went is for the
     /// caller to know: it is never [`Ending::Aborted`].
     pub fn ending(&self) -> Ending {
@@ -149,6 +157,8 @@ struct Course {
     may_be_legacy: bool,
     /// Whether a piece of the answer's text came.
     spoke: bool,
+    /// Whether the only piece so far is that there is no response.
+    no_response: bool,
     ended: bool,
     failed: bool,
 }
@@ -176,12 +186,16 @@ impl Course {
         }
         match meaning {
             Meaning::Text => {
+                self.no_response = !self.spoke && is_no_response(slice::from_ref(&event.data));
                 self.spoke = true;
                 seen.content = true;
             }
             Meaning::End { speaks } => {
                 // A stream of one event has the answer's text in its end.
-                seen.content |= speaks && !self.spoke;
+                if speaks && !self.spoke {
+                    self.no_response = is_no_response(slice::from_ref(&event.data));
+                    seen.content = true;
+                }
                 self.spoke |= speaks;
                 self.ended = true;
             }

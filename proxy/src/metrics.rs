@@ -7,6 +7,7 @@ mod histogram;
 pub mod names;
 mod native;
 mod parity;
+mod rollout;
 mod scrape;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub use answers::{AnswerCounts, Path};
 pub use format::Format;
 pub use histogram::Histogram;
 pub use parity::{Enforced, ParityCounts, Source, kinds};
+pub use rollout::{Ended, RolloutCounts};
 pub use scrape::{Sources, encode};
 
 /// How a request ended.
@@ -140,6 +142,8 @@ pub struct Metrics {
     pub parity: ParityCounts,
     /// How answers get on.
     pub answers: AnswerCounts,
+    /// What a rollout is decided by.
+    pub rollout: RolloutCounts,
     /// Spans, by result.
     spans: [AtomicU64; 3],
 }
@@ -174,6 +178,7 @@ impl Metrics {
             reuses: AtomicU64::new(0),
             parity: ParityCounts::new(),
             answers: AnswerCounts::new(modes.clone()),
+            rollout: RolloutCounts::default(),
             spans: Default::default(),
             modes,
         })

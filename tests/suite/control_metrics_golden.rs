@@ -12,7 +12,7 @@ use modegate_filters::decide::Action;
 use modegate_filters::dialect::Dialect;
 use modegate_filters::parity::{Means, Verdict};
 use modegate_filters::rejection::Rejection;
-use modegate_filters::rollout::observe::Breaker;
+use modegate_filters::rollout::observe::{Breaker, Fault, REPLICATES};
 use modegate_filters::route::Leg;
 use modegate_filters::stream::{Ending, Style};
 
@@ -102,6 +102,8 @@ fn words(key: &str) -> Vec<&'static str> {
         "source" => vec!["request", "answer"],
         "bound" => vec!["records", "bytes"],
         "layer" => vec!["document", "remote"],
+        "fault" => Fault::ALL.map(Fault::word).into(),
+        "replicate" => (0..REPLICATES).map(|at| &*format!("{at}").leak()).collect(),
         "cause" => Breaker::ALL.map(Breaker::word).into(),
         "version" => vec![env!("CARGO_PKG_VERSION")],
         _ => panic!("the label {key} has no enum here"),

@@ -91,6 +91,7 @@ mod replay;
 mod request_ids;
 mod rollout_oracles;
 mod rollout_simulate;
+mod rollout_counts;
 mod slow_clients;
 mod streaming;
 mod streams;

@@ -3,17 +3,19 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::Method;
 use http::header::{CONTENT_LENGTH, HeaderValue, TRAILER, TRANSFER_ENCODING};
 use http_body::Body;
+use modegate_filters::contract::Mode;
 use modegate_filters::decide::Action;
 use modegate_filters::edit;
 use modegate_filters::inspect::Verdict;
 use modegate_filters::rejection::Rejection;
-use modegate_filters::route::Route;
+use modegate_filters::route::{Leg, Route};
 use tower::{Layer, Service};
 
 use super::exchange::{Exchange, Payload};
@@ -103,6 +105,9 @@ async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer>
         return Err(refuse(exchange.record, Rejection::BodyMemory, verdict.id.as_deref()));
     }
     join::leave(&mut exchange, &verdict, named, &held.chunks);
+    if leg == Leg::Frontend && verdict.effective != Mode::DEFAULT {
+        exchange.plane.metrics.rollout.fast_left.fetch_add(1, Relaxed);
+    }
     let slices = match verdict.edits.as_slice() {
         [] => held.chunks,
         edits => edit::apply(&held.chunks, edits),

@@ -15,6 +15,7 @@ use modegate_filters::dialect::Dialect;
 use modegate_filters::inspect::Verdict;
 use modegate_filters::parity;
 use modegate_filters::rejection::Rejection;
+use modegate_filters::rollout::observe::replicate;
 use modegate_filters::route::{Leg, Route};
 use modegate_filters::stream::Ending;
 use modegate_filters::tags::Trace;
@@ -56,6 +57,8 @@ pub struct Record {
     status: Option<StatusCode>,
     outcome: Outcome,
     first_byte: Option<Duration>,
+    /// The first piece of a streamed answer's text.
+    first_event: Option<Duration>,
     read: Arc<Read>,
     bytes_out: u64,
     serving: Serving,
@@ -73,6 +76,8 @@ struct Inspected {
     /// Of a request whose body was read.
     cohort: Option<Cohort>,
     why: Why,
+    /// The cohort and the part of a request that a rollout compares.
+    eligible: Option<(Cohort, usize)>,
     profile: Option<Arc<Profile>>,
     named: Named,
 }
@@ -106,6 +111,7 @@ impl Record {
             status: None,
             outcome: Outcome::Gone,
             first_byte: None,
+            first_event: None,
             read: Arc::new(Read::new()),
             bytes_out: 0,
             _busy: serving.request(),
@@ -138,6 +144,7 @@ impl Record {
             effective: verdict.effective,
             cohort: verdict.because.map(|_| verdict.assignment.cohort),
             why: verdict.assignment.why,
+            eligible: eligible(self.plane.leg, verdict),
             profile: verdict.profile.clone(),
             named,
         });
@@ -374,11 +381,23 @@ impl Drop for Record {
         let path = settled.or_else(|| self.is_past_the_api().then_some(Path::Cloud));
         let concluded = self.conclude();
         self.count(lasted, settled);
+        self.compare(concluded.ending);
         self.write_line(lasted, path, concluded);
         if self.trace.sampled {
             self.plane.traces.record(|| self.span(lasted, concluded.acknowledged));
         }
     }
+}
+
+/// The cohort and the part of a message that asked for a mode other than the default while it could
+/// apply, whatever became of it, and whose cohort its rank told.
+fn eligible(leg: Leg, verdict: &Verdict) -> Option<(Cohort, usize)> {
+    let could_apply =
+        matches!(verdict.because?, Because::Applied | Because::Control | Because::ProfileFallback);
+    let assignment = verdict.assignment;
+    let is_compared = leg == Leg::Frontend && verdict.is_message && assignment.why == Why::Rank;
+    let rank = assignment.rank.filter(|_| could_apply && is_compared)?;
+    Some((assignment.cohort, replicate(rank)))
 }
 
 fn micros(duration: Duration) -> u64 {

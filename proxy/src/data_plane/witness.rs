@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
-use modegate_filters::answers::Acknowledged;
+use modegate_filters::answers::{Acknowledged, is_no_response};
 use modegate_filters::contract::{Fault, Mode, Modes, Requested};
 use modegate_filters::dialect::Dialect;
 use modegate_filters::inspect::Policy;
@@ -49,6 +49,10 @@ pub struct Witness {
     is_foreign: bool,
     last_event: Option<Instant>,
     spoke: bool,
+    /// Whether it comes at once, not as events.
+    is_whole: bool,
+    /// Whether all that a whole one says is that there is no response.
+    no_response: bool,
 }
 
 #[derive(Debug)]
@@ -86,7 +90,9 @@ impl Witness {
             () => Body::Unread,
         };
         let (mode, is_foreign, last_event, spoke) = (None, false, None, false);
-        let mut witness = Witness { asked, body, mode, is_foreign, last_event, spoke };
+        let (is_whole, no_response) = (!is_event_stream(headers), false);
+        let mut witness =
+            Witness { asked, body, mode, is_foreign, last_event, spoke, is_whole, no_response };
         let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
         witness.note(
             &Acknowledged {
@@ -147,6 +153,7 @@ impl Witness {
     pub fn conclude(&mut self, policy: &Policy, digests: &DigestKey) {
         if let Body::Document { pieces, .. } = &self.body {
             let said = policy.answers().read(&policy.contract().modes, pieces);
+            self.no_response = is_no_response(pieces);
             self.note(&said, digests);
             self.body = Body::Unread;
         }
@@ -167,6 +174,19 @@ impl Witness {
         match &self.body {
             Body::Events(observer) => Some((observer.style(), observer.ending())),
             Body::Unread | Body::Document { .. } => None,
+        }
+    }
+
+    /// Whether the answer comes at once, not as events.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// Whether all that the answer says is that there is no response, as far as it was seen.
+    pub fn is_no_response(&self) -> bool {
+        match &self.body {
+            Body::Events(observer) => observer.is_no_response(),
+            Body::Unread | Body::Document { .. } => self.no_response,
         }
     }
 

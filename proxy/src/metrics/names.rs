@@ -108,6 +108,38 @@ pub const PATH: Name = (
     "modegate_path_seconds",
     "Seconds from a message's head to its answer's end, by whether the cloud was asked for it",
 );
+/// Eligible requests by cohort and part.
+pub const ROLLOUT_REQUESTS: Name = (
+    "modegate_rollout_requests",
+    "Requests that a rollout compares, by cohort and part: messages that asked for another mode while it could apply",
+);
+/// Their critical errors.
+pub const ROLLOUT_ERRORS: Name = (
+    "modegate_rollout_errors",
+    "Of those, critical errors: 5xx, no answer, or none before an error",
+);
+/// Their first events.
+pub const ROLLOUT_FIRSTS: Name = ("modegate_rollout_firsts", "Of those, first events");
+/// The sum of the logarithms of the times to them.
+pub const ROLLOUT_FIRST_LOG_SUM: Name = (
+    "modegate_rollout_first_log_sum",
+    "Sum over first events of 1000 times the natural logarithm of the microseconds to them",
+);
+/// The time to them.
+pub const ROLLOUT_FIRST: Name = (
+    "modegate_rollout_first_seconds",
+    "Seconds from the head of a request that a rollout compares to its first event",
+);
+/// Their faults.
+pub const ROLLOUT_FAULTS: Name = (
+    "modegate_rollout_faults",
+    "Answers with a fault that is no critical error, by cohort and fault",
+);
+/// Requests that left in another mode.
+pub const ROLLOUT_FAST_LEFT: Name = (
+    "modegate_rollout_fast_left",
+    "Requests that left the frontend leg in another mode than the default, counted as they leave",
+);
 /// Spans of traces.
 pub const TRACE_SPANS: Name = ("modegate_trace_spans", "Spans of sampled requests, by result");
 /// Configuration loads.

@@ -75,6 +75,7 @@ impl Collector for Sources {
         })?;
         metrics.encode_paths(&mut encoder)?;
         metrics.answers.encode(&mut encoder)?;
+        metrics.rollout.encode(&mut encoder)?;
         metrics.encode_decisions(&mut encoder)?;
         metrics.encode_levels(&mut encoder)?;
         metrics.parity.encode(&mut encoder, &self.parity)?;
@@ -248,7 +249,7 @@ impl Sources {
     }
 }
 
-fn family<'e>(
+pub(super) fn family<'e>(
     encoder: &'e mut DescriptorEncoder<'_>,
     (name, help): Name,
     kind: MetricType,
@@ -257,7 +258,7 @@ fn family<'e>(
 }
 
 /// Both forms of a histogram; the text takes the classic one.
-fn encode_histogram(
+pub(super) fn encode_histogram(
     family: &mut MetricEncoder<'_>,
     set: &impl EncodeLabelSet,
     histogram: &Histogram,
@@ -298,7 +299,11 @@ pub(super) fn gauges<'l, const N: usize>(
     Ok(())
 }
 
-fn counter(encoder: &mut DescriptorEncoder<'_>, name: Name, value: u64) -> Result<(), Error> {
+pub(super) fn counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: Name,
+    value: u64,
+) -> Result<(), Error> {
     family(encoder, name, MetricType::Counter)?.encode_counter::<NoLabels, _, f64>(&value, None)
 }
 

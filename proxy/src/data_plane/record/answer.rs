@@ -5,12 +5,12 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use modegate_filters::parity::{Means, Verdict};
-use modegate_filters::rollout::observe::Breaker;
+use modegate_filters::rollout::observe::{Breaker, Fault};
 use modegate_filters::stream::Ending;
 
 use super::Record;
 use crate::data_plane::witness::{Asked, Witness};
-use crate::metrics::{Outcome, ParityCounts, Source, count};
+use crate::metrics::{Ended, Outcome, ParityCounts, Source, count};
 use crate::parity::Mismatch;
 
 /// What is known of an answer at its end.
@@ -59,8 +59,12 @@ impl Record {
         let now = Instant::now();
         let brought = witness.see(piece, &self.snapshot.settings.policy, &self.plane.digests, now);
         let answers = &self.plane.metrics.answers;
-        if let Some(histogram) = answers.first_event(self.labels()).filter(|_| brought.first) {
-            histogram.observe(now - self.started);
+        if brought.first {
+            let first = now - self.started;
+            self.first_event = Some(first);
+            if let Some(histogram) = answers.first_event(self.labels()) {
+                histogram.observe(first);
+            }
         }
         if let Some((histogram, before)) = answers.event_gap(self.labels()).zip(brought.after) {
             histogram.observe(now - before);
@@ -109,6 +113,33 @@ impl Record {
             ending
         });
         Concluded { acknowledged: Some(said), ending }
+    }
+
+    /// Counts a request that a rollout compares. That the client went is no error; what came before
+    /// it went still is what it is.
+    pub(super) fn compare(&self, ending: Option<Ending>) {
+        let eligible = self.inspected.as_ref().and_then(|inspected| inspected.eligible);
+        let Some((cohort, replicate)) = eligible else { return };
+        let witness = self.witness.as_deref();
+        let failed = match self.outcome {
+            // Ours, not the upstream's, whatever its status.
+            Outcome::Refused => false,
+            Outcome::Unavailable | Outcome::Cut => true,
+            _ => self.status.is_some_and(|status| status.is_server_error()),
+        };
+        let spoke = self.first_event.is_some();
+        let error = failed || ending == Some(Ending::Error) && !spoke;
+        let fault = match ending {
+            _ if error => None,
+            Some(Ending::Empty) => Some(Fault::Empty),
+            Some(Ending::Error) => Some(Fault::HiddenError),
+            Some(Ending::Truncated) => Some(Fault::Truncated),
+            _ => witness.filter(|witness| witness.is_no_response()).map(|_| Fault::NoResponse),
+        };
+        // What a refusal says of the upstream's speed is nothing, and only a success has a witness.
+        let whole = witness.filter(|witness| witness.is_whole()).and(self.first_byte);
+        let first = self.first_event.or(whole);
+        self.plane.metrics.rollout.count(&Ended { cohort, replicate, error, first, fault });
     }
 
     fn remember(&self, said: Verdict) {
