@@ -67,10 +67,10 @@ pub(crate) fn read(root: &mut Section<'_, '_>) -> FlagSources {
 }
 
 /// Reads `[breaker]`; without a word of the file every cause counts where flags come from beside it.
-pub(crate) fn read_breaker(root: &mut Section<'_, '_>, is_fleet: bool) -> Vec<Breaker> {
+pub(crate) fn read_breaker(root: &mut Section<'_, '_>, is_told: bool) -> Vec<Breaker> {
     root.section("breaker", |section| {
         let each = word(Breaker::ALL.map(|cause| (cause.word(), cause)));
-        section.list("on", each).unwrap_or_else(|| match is_fleet {
+        section.list("on", each).unwrap_or_else(|| match is_told {
             true => Breaker::ALL.to_vec(),
             false => Vec::new(),
         })

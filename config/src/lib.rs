@@ -65,7 +65,7 @@ pub struct Config {
     /// `[flag_sources]`: where flags come from at run time.
     pub flag_sources: FlagSources,
     /// `[breaker]`: what makes the sidecar switch fast mode off by itself; every cause where flags
-    /// come from a document or a service, otherwise none.
+    /// come from a document, a service or a rollout, otherwise none.
     pub breaker: Vec<Breaker>,
     /// `[canary]`: who is in the canary cohort.
     pub canary: Canary,
@@ -102,8 +102,6 @@ impl Config {
             let contract = contract::read(root);
             let flags = flags::read(root);
             let flag_sources = flag_sources::read(root);
-            let is_fleet = flag_sources.file.is_some() || flag_sources.remote.is_some();
-            let breaker = flag_sources::read_breaker(root, is_fleet);
             let canary = canary::read(root);
             let parity = canary::read_parity(root);
             let server = server::read(root);
@@ -114,7 +112,10 @@ impl Config {
             let traces = traces::read(root);
             let admin = admin::read(root);
             let listeners = listener::read(root, &admin);
-            let rollout = rollout::read(root, &canary, &listeners);
+            let rollout = rollout::read(root, &canary, &listeners, &flag_sources);
+            let is_told =
+                flag_sources.file.is_some() || flag_sources.remote.is_some() || rollout.enabled;
+            let breaker = flag_sources::read_breaker(root, is_told);
             Config {
                 server,
                 contract,

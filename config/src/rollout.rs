@@ -1,7 +1,7 @@
 //! `[rollout]`: which plan is followed, and where it keeps what it knows. What makes a plan sound
 //! is decided in `modegate_filters::rollout::check`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use modegate_filters::bucket::{Canary, Share};
@@ -13,6 +13,7 @@ use modegate_filters::rollout::plan::{
 use modegate_filters::route::Leg;
 
 use crate::canary::percent;
+use crate::flag_sources::FlagSources;
 use crate::listener::Listener;
 use crate::read::Section;
 use crate::rule::{Rule, boolean, file, integer, number, plain, word};
@@ -53,7 +54,12 @@ pub struct Rollout {
 }
 
 /// Reads `[rollout]`; its plan's faults are the file's.
-pub(crate) fn read(root: &mut Section<'_, '_>, canary: &Canary, listeners: &[Listener]) -> Rollout {
+pub(crate) fn read(
+    root: &mut Section<'_, '_>,
+    canary: &Canary,
+    listeners: &[Listener],
+    sources: &FlagSources,
+) -> Rollout {
     root.section("rollout", |section| {
         let enabled = section.take("enabled", false, boolean());
         let id = section.take("id", None, optional_name());
@@ -76,10 +82,14 @@ pub(crate) fn read(root: &mut Section<'_, '_>, canary: &Canary, listeners: &[Lis
                 witnessed(section, &plan, listeners);
             }
         }
+        let document = document.unwrap_or_else(|| state_dir.join(DOCUMENT));
+        if enabled && prometheus.is_none() {
+            alone(section, &document, sources);
+        }
         Rollout {
             enabled,
             plan,
-            document: document.unwrap_or_else(|| state_dir.join(DOCUMENT)),
+            document,
             state_dir,
             kill_file,
             prometheus,
@@ -111,6 +121,19 @@ fn witnessed(section: &Section<'_, '_>, plan: &Plan, listeners: &[Listener]) {
             "\"parity\" where one of them is there".to_owned(),
         );
     }
+}
+
+/// A rollout of this process alone is the only one that says what its flags are.
+fn alone(section: &Section<'_, '_>, document: &Path, sources: &FlagSources) {
+    let file = sources.file.as_deref().filter(|file| *file != document);
+    let found = match (file, &sources.remote) {
+        (Some(_), _) => "true beside flag_sources.file, without rollout.prometheus",
+        (None, Some(_)) => "true beside flag_sources.remote, without rollout.prometheus",
+        (None, None) => return,
+    };
+    let allowed = "true where flags come from the rollout alone, or rollout.prometheus says that it \
+                   is a fleet's";
+    section.refuse("enabled", found, allowed.to_owned());
 }
 
 fn stage(section: &mut Section<'_, '_>) -> Stage {

@@ -6,6 +6,7 @@
 //! it, [`decide`] what is done about it.
 
 pub mod attribution;
+pub mod audit;
 pub mod check;
 pub mod counts;
 pub mod decide;
@@ -14,6 +15,7 @@ pub mod evidence;
 pub mod gates;
 pub mod incident;
 pub mod latency;
+pub mod looks;
 pub mod observe;
 pub mod plan;
 pub mod report;

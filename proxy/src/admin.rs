@@ -11,6 +11,11 @@
 //! | `PUT /flags/{name}` | sets a flag: `{"value","actor","reason","expires"?}` |
 //! | `DELETE /flags/{name}` | takes an override back: `{"actor","reason"}` |
 //! | `DELETE /breaker` | closes the breaker: `{"actor","reason"}` |
+//! | `GET /rollout` | where the rollout is, what its gates say, what it waits for |
+//! | `POST /rollout/{verb}` | `start`, `hold`, `resume`, `approve`, `advance`, `rollback`, `abort`: `{"actor","reason","hard"?}` |
+//! | `POST /rollout/signals` | what somebody says of the answers: `{"verdict","source","reason","evidence"?,"expires"?}` |
+//! | `GET /incidents` | the incidents, the last first |
+//! | `GET /incidents/{id}.json` | one of them; as Markdown with `.md` |
 //! | `GET /log` | what is logged: the level and the access line in force, the file's, the override |
 //! | `PUT /log` | sets it: `{"level","access"?,"actor","reason","expires"?}` |
 //! | `DELETE /log` | takes the override back: `{"actor","reason"}` |
@@ -25,6 +30,7 @@ mod log;
 mod mutate;
 mod parity;
 mod parity_table;
+mod rollout;
 mod view;
 
 use std::convert::Infallible;
@@ -94,7 +100,12 @@ impl Admin {
         }
         let path = request.uri().path().to_owned();
         let flag = path.strip_prefix("/flags/");
+        let verb = path.strip_prefix("/rollout/");
         match (request.method(), path.as_str(), flag) {
+            (&Method::POST, _, _) if verb.is_some() => {
+                self.order(request, verb.unwrap_or_default()).await
+            }
+            _ if verb.is_some() => refuse(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
             (&Method::GET | &Method::HEAD, _, None) => self.read(&path, request.headers()),
             (&Method::PUT, _, Some(name)) => self.change(request, name).await,
             (&Method::DELETE, _, Some(name)) => self.change(request, name).await,
@@ -103,7 +114,7 @@ impl Admin {
             (
                 _,
                 "/breaker" | "/live" | "/ready" | "/metrics" | "/config" | "/flags" | "/log"
-                | "/parity",
+                | "/parity" | "/rollout" | "/incidents",
                 _,
             )
             | (_, _, Some(_)) => refuse(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
@@ -123,6 +134,16 @@ impl Admin {
             "/parity" => json(StatusCode::OK, &parity::parity(&self.sources)),
             "/flags" => json(StatusCode::OK, &view::flags(&self.sources.flags.view())),
             "/log" => json(StatusCode::OK, &view::log(&self.sources.log.levels().view())),
+            "/rollout" => match &self.sources.rollout {
+                Some(controller) => json(StatusCode::OK, &controller.view()),
+                None => rollout::none(),
+            },
+            _ if path == "/incidents" || path.starts_with("/incidents/") => {
+                match &self.sources.rollout {
+                    Some(controller) => rollout::incidents(controller, path),
+                    None => rollout::none(),
+                }
+            }
             _ => refuse(StatusCode::NOT_FOUND, "no such call"),
         }
     }
@@ -160,6 +181,16 @@ impl Admin {
         match breaker::Call::read(request.into_body()).await {
             Ok(call) => call.reset(&self.sources.flags),
             Err(refusal) => refusal,
+        }
+    }
+
+    async fn order(&self, request: Request<Incoming>, verb: &str) -> Answer {
+        if let Err(denied) = self.guard.authorize(request.headers()) {
+            return denied.answer();
+        }
+        match &self.sources.rollout {
+            Some(controller) => rollout::order(controller, verb, request.into_body()).await,
+            None => rollout::none(),
         }
     }
 

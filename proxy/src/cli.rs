@@ -10,6 +10,7 @@ mod demo;
 mod drill;
 mod explain;
 mod flags;
+mod incidents;
 mod load;
 mod log;
 mod parity;
@@ -46,8 +47,10 @@ enum Command {
     Parity(parity::ParityArgs),
     /// Show and set what a running sidecar logs.
     Log(log::LogArgs),
-    /// Look at the plan by which fast mode is rolled out.
+    /// Roll fast mode out stage by stage, and back.
     Rollout(rollout::RolloutArgs),
+    /// List and show what went wrong in a rollout.
+    Incidents(incidents::IncidentsArgs),
     /// Roll a running sidecar back softly, then hard, and back again, under synthetic messages.
     Drill(drill::DrillArgs),
     /// Run all three legs on embedded origins and walk through a rollout.
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Parity(args) => args.run(),
         Command::Log(args) => args.run(),
         Command::Rollout(args) => args.run(),
+        Command::Incidents(args) => args.run(),
         Command::Drill(args) => args.run(),
         Command::Demo(args) => args.run(),
     };

@@ -8,6 +8,7 @@ pub mod names;
 mod native;
 mod parity;
 mod rollout;
+mod rollout_state;
 mod scrape;
 
 use std::sync::Arc;

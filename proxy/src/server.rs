@@ -3,6 +3,7 @@
 mod files;
 mod listen;
 mod prebound;
+mod rollout;
 mod shutdown;
 mod watches;
 
@@ -45,6 +46,17 @@ pub struct Start {
     pub hand_over: HandOver,
     /// What stops the process.
     pub stop: Stop,
+    /// What the process is.
+    pub role: Role,
+}
+
+/// What a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It serves the configuration's listeners.
+    Sidecar,
+    /// It serves nothing but the admin API, and runs the rollout of the sidecars that Prometheus sees.
+    Controller,
 }
 
 /// How listening sockets go from one process to the next, over a unix socket at this path.
@@ -104,10 +116,14 @@ impl App {
         let most_connections = files::most_connections(config.limits.connections);
         let mut app = DataPlane::build(drain.clone(), Admission::new(most_connections));
         let most_in_flight = files::most_in_flight(most_connections, &config.listeners);
-        let legs = config.listeners.iter().map(|listener| listener.leg);
+        let served = match start.role {
+            Role::Sidecar => config.listeners.as_slice(),
+            Role::Controller => &[],
+        };
+        let legs = served.iter().map(|listener| listener.leg);
         let parity = Arc::new(Parity::new(&config.parity, legs));
         let (mut sockets, mut listeners, mut places) = (Vec::new(), Vec::new(), 0);
-        for listener in &config.listeners {
+        for listener in served {
             let upstreams = Upstreams::new(listener, &config.upstream, &client_tls, &mut places)?;
             if let Some(balancer) = upstreams.balancer() {
                 server.add_service(GenBackgroundService::new("balancer".to_owned(), balancer));
@@ -139,8 +155,10 @@ impl App {
         let threads = threads(config.server.threads);
         server.add_service(Prebound::new("data", app, sockets, threads, &drain));
 
+        let of = (&store, &metrics, &parity);
         let sources = Sources {
             metrics: metrics.clone(),
+            rollout: rollout::start(&mut server, &config, start.role, of),
             flags: store,
             config: reload,
             parity,

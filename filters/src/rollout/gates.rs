@@ -22,6 +22,10 @@ pub enum GateVerdict {
 }
 
 impl GateVerdict {
+    /// Every verdict, in the order of the metrics' labels.
+    pub const ALL: [GateVerdict; 3] =
+        [GateVerdict::Pass, GateVerdict::Fail, GateVerdict::Inconclusive];
+
     /// The word that commands and metrics use.
     pub fn word(self) -> &'static str {
         match self {

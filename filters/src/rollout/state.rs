@@ -40,6 +40,20 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase, in the order of the metrics' labels.
+    pub const ALL: [Phase; 10] = [
+        Phase::Draft,
+        Phase::Applying,
+        Phase::Settling,
+        Phase::Observing,
+        Phase::AwaitingApproval,
+        Phase::Held,
+        Phase::RollingBack,
+        Phase::RolledBack,
+        Phase::Failed,
+        Phase::Done,
+    ];
+
     /// Whether exposure was taken away, or is being.
     pub fn is_back(self) -> bool {
         matches!(self, Phase::RollingBack | Phase::RolledBack | Phase::Failed)

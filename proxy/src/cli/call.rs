@@ -41,6 +41,18 @@ impl AdminArgs {
         path: &str,
         body: Option<Value>,
     ) -> Result<Value, Failure> {
+        let answer = self.bytes(method, path, body)?;
+        serde_json::from_slice(&answer)
+            .map_err(|_| Failure::Failed(format!("{}: not a JSON answer", self.admin)))
+    }
+
+    /// What a call gives that is a text.
+    pub(super) fn text(&self, path: &str) -> Result<String, Failure> {
+        let answer = self.bytes(Method::GET, path, None)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    fn bytes(&self, method: Method, path: &str, body: Option<Value>) -> Result<Bytes, Failure> {
         let usage = |error: String| Failure::Usage(error);
         let mut request = Request::builder().method(method).uri(path);
         if let Some(file) = &self.token_file {
@@ -65,11 +77,12 @@ impl AdminArgs {
             let late = |_| Failure::Unreachable(format!("{}: no answer in time", self.admin));
             timeout(CALL_TIMEOUT, self.exchange(request)).await.map_err(late)?
         })?;
-        let answer: Value = serde_json::from_slice(&answer)
-            .map_err(|_| Failure::Failed(format!("{}: {status}, not a JSON answer", self.admin)))?;
+        let not_json =
+            |_| Failure::Failed(format!("{}: {status}, not a JSON answer", self.admin));
         if status.is_success() {
             return Ok(answer);
         }
+        let answer: Value = serde_json::from_slice(&answer).map_err(not_json)?;
         let error = answer.get("error").and_then(Value::as_str).unwrap_or("refused");
         Err(Failure::Failed(format!("{status}: {error}")))
     }

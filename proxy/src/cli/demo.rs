@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::Failure;
 use crate::demo::{Hints, Origins, Sidecar, parity, walk};
 use crate::logging;
-use crate::server::{App, Bound, HandOver, Start, Stop};
+use crate::server::{App, Bound, HandOver, Role, Start, Stop};
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
@@ -71,6 +71,7 @@ fn app(origins: &Origins, token: &Secret, told: watch::Receiver<bool>) -> Result
         log: logging::silent(),
         hand_over: HandOver::Off,
         stop: Stop::Told(told),
+        role: Role::Sidecar,
     };
     App::new(start).map_err(|error| Failure::Failed(error.to_string()))
 }

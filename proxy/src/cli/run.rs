@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{ConfigFile, Failure, load::load};
 use crate::logging;
-use crate::server::{App, HandOver, Start, Stop};
+use crate::server::{App, HandOver, Role, Start, Stop};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -35,6 +35,7 @@ impl RunArgs {
                 (Some(socket), true) => HandOver::From(socket),
             },
             stop: Stop::Signals,
+            role: Role::Sidecar,
         };
         let app = App::new(start).map_err(|error| Failure::Usage(error.to_string()))?;
         app.run();

@@ -92,8 +92,30 @@ impl DocumentFile {
         if !current.is_none_or(|current| follows(&current, document)) {
             return Err(WriteError::Backwards(document.generation));
         }
+        self.put(&text)
+    }
+
+    /// Puts a document in the place of what is no document.
+    ///
+    /// # Errors
+    /// See [`WriteError`]; a conflict where a document is there by now, or nothing.
+    pub fn write_over(&self, document: &Document) -> Result<(), WriteError> {
+        let text = document.render();
+        Document::parse(&text).map_err(WriteError::Invalid)?;
+        let _turn = self.lock()?;
+        match self.read() {
+            Err(ReadError::Invalid(_)) => self.put(&text),
+            Err(error) => Err(WriteError::Current(error)),
+            Ok(found) => {
+                let found = found.map_or(0, |document| document.generation);
+                Err(WriteError::Conflict { expected: 0, found })
+            }
+        }
+    }
+
+    fn put(&self, text: &str) -> Result<(), WriteError> {
         let beside = self.beside(&format!("{}.new", std::process::id()));
-        let written = write_whole(&beside, &text).and_then(|()| fs::rename(&beside, &self.path));
+        let written = write_whole(&beside, text).and_then(|()| fs::rename(&beside, &self.path));
         if written.is_err() {
             let _ = fs::remove_file(&beside);
         }

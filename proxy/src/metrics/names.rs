@@ -140,6 +140,38 @@ pub const ROLLOUT_FAST_LEFT: Name = (
     "modegate_rollout_fast_left",
     "Requests that left the frontend leg in another mode than the default, counted as they leave",
 );
+/// Where the rollout is.
+pub const ROLLOUT_STATE: Name = (
+    "modegate_rollout_state",
+    "1 for the state that the rollout run here is in; all 0 where none is run here",
+);
+/// How often it got there.
+pub const ROLLOUT_TRANSITIONS: Name =
+    ("modegate_rollout_transitions", "Times that the rollout run here entered a state");
+/// Its stage.
+pub const ROLLOUT_STAGE: Name =
+    ("modegate_rollout_stage", "The number of the rollout's stage, from 1; 0 before it is started");
+/// Whether an incident is open.
+pub const ROLLOUT_INCIDENT: Name = (
+    "modegate_rollout_incident",
+    "1 while an incident of the rollout is not known to be over",
+);
+/// Whether the controller cannot do all it should.
+pub const ROLLOUT_FAULT: Name = (
+    "modegate_rollout_fault",
+    "1 while the rollout's state, audit, document or reports cannot be read or written",
+);
+/// What the gates say.
+pub const ROLLOUT_GATE: Name =
+    ("modegate_rollout_gate", "1 for what a gate said at the last look; all 0 where not asked");
+/// What they saw.
+pub const ROLLOUT_GATE_SAMPLES: Name =
+    ("modegate_rollout_gate_samples", "The samples that a gate has seen in the stage");
+/// How far they are from failing.
+pub const ROLLOUT_GATE_LOG_E: Name = (
+    "modegate_rollout_gate_log_e",
+    "The natural logarithm of a gate's evidence for harm, over the rollout",
+);
 /// Spans of traces.
 pub const TRACE_SPANS: Name = ("modegate_trace_spans", "Spans of sampled requests, by result");
 /// Configuration loads.

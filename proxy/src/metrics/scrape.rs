@@ -19,10 +19,11 @@ use prometheus_client::registry::Registry;
 
 use super::histogram::Reading;
 use super::names::{self, Name};
-use super::{ACTIONS, Format, Gauge, Histogram, Labels, Metrics, Outcome, SpanResult, read};
+use super::{ACTIONS, Format, Gauge, Histogram, Labels, Metrics, Outcome, SpanResult, read, rollout_state};
 use crate::flags::{DocumentView, FlagView, Reload, Store, View};
 use crate::logging::Logging;
 use crate::parity::Parity;
+use crate::rollout::Controller;
 
 /// The labels of the exemplars that we do not have.
 type NoLabels = [(&'static str, &'static str); 0];
@@ -38,6 +39,8 @@ pub struct Sources {
     pub config: Arc<Reload>,
     /// What the legs know of one another.
     pub parity: Arc<Parity>,
+    /// The rollout, where this process runs one.
+    pub rollout: Option<Arc<Controller>>,
     /// The log.
     pub log: Logging,
     /// What the process may have open at most, whatever the configuration says.
@@ -80,6 +83,8 @@ impl Collector for Sources {
         metrics.encode_levels(&mut encoder)?;
         metrics.parity.encode(&mut encoder, &self.parity)?;
         self.encode_flags(&mut encoder)?;
+        let reading = self.rollout.as_ref().map(|controller| controller.reading());
+        rollout_state::encode(&mut encoder, reading.as_ref())?;
         self.encode_process(&mut encoder)
     }
 }
@@ -307,7 +312,11 @@ pub(super) fn counter(
     family(encoder, name, MetricType::Counter)?.encode_counter::<NoLabels, _, f64>(&value, None)
 }
 
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: Name, value: u64) -> Result<(), Error> {
+pub(super) fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: Name,
+    value: u64,
+) -> Result<(), Error> {
     family(encoder, name, MetricType::Gauge)?.encode_gauge(&signed(value))
 }
 

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use modegate::logging;
-use modegate::server::{App, HandOver, Start, Stop};
+use modegate::server::{App, HandOver, Role, Start, Stop};
 use modegate_config::flags::FlagLayer;
 use modegate_config::{Bind, Config};
 use modegate_filters::route::Leg;
@@ -35,6 +35,7 @@ pub fn start(origin: SocketAddr) -> Vec<Door> {
         log: logging::silent(),
         hand_over: HandOver::Off,
         stop: Stop::Told(never()),
+        role: Role::Sidecar,
     };
     let app = App::new(start).unwrap_or_else(|error| panic!("{error}"));
     let addresses: Vec<SocketAddr> = app

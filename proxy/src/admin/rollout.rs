@@ -1,0 +1,126 @@
+//! The calls about the rollout: what it is at, orders to it, signals, incidents.
+
+use http::StatusCode;
+use hyper::body::Incoming;
+use modegate_filters::rollout::decide::{Command, Verb};
+use modegate_filters::rollout::observe::{Signal, SignalVerdict};
+use serde::Deserialize;
+use serde_json::json as object;
+
+use super::answer::{Answer, json, refuse, text};
+use super::mutate::{read, refused};
+use crate::flags::vouched;
+use crate::rollout::{Controller, OrderError, now};
+
+/// The longest attestation, in milliseconds.
+const ATTESTED: u64 = 30 * 24 * 60 * 60 * 1000;
+
+/// What a process answers that runs no rollout.
+pub fn none() -> Answer {
+    let why = "no rollout is run here: rollout.enabled is false, or a fleet's controller runs it";
+    refuse(StatusCode::NOT_FOUND, why)
+}
+
+/// `GET /incidents` and `GET /incidents/{id}`, the latter as Markdown where its name ends so.
+pub fn incidents(controller: &Controller, path: &str) -> Answer {
+    let incidents = controller.incidents();
+    let name = path.strip_prefix("/incidents").unwrap_or_default().trim_start_matches('/');
+    if name.is_empty() {
+        return match incidents.list() {
+            Ok(list) => json(StatusCode::OK, &object!({ "incidents": list })),
+            Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        };
+    }
+    match incidents.read(name) {
+        Ok(Some(report)) if name.ends_with(".md") => text(StatusCode::OK, "text/markdown", report),
+        Ok(Some(report)) => text(StatusCode::OK, "application/json", report),
+        Ok(None) => refuse(StatusCode::NOT_FOUND, "no such incident"),
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+/// The body of an order.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    actor: String,
+    reason: String,
+    #[serde(default)]
+    hard: bool,
+}
+
+/// The body of a signal.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signalled {
+    verdict: SignalVerdict,
+    source: String,
+    reason: String,
+    evidence: Option<String>,
+    expires: Option<String>,
+}
+
+/// `POST /rollout/{verb}`.
+pub async fn order(controller: &Controller, verb: &str, body: Incoming) -> Answer {
+    if verb == "signals" {
+        return signal(controller, body).await;
+    }
+    let order: Order = match read(body, r#"{"actor","reason","hard"?}"#).await {
+        Ok(order) => order,
+        Err(refusal) => return refusal,
+    };
+    let verb = match (verb, order.hard) {
+        ("rollback", hard) => Verb::Rollback { hard },
+        (_, true) => return refuse(StatusCode::BAD_REQUEST, "hard is said of a rollback only"),
+        ("start", _) => Verb::Start,
+        ("hold", _) => Verb::Hold,
+        ("resume", _) => Verb::Resume,
+        ("approve", _) => Verb::Approve,
+        ("advance", _) => Verb::Advance,
+        ("abort", _) => Verb::Abort,
+        _ => return refuse(StatusCode::NOT_FOUND, "no such verb"),
+    };
+    if let Err(refusal) = vouched((&order.actor, &order.reason), None) {
+        return refused(&refusal);
+    }
+    let command = Command { verb, actor: order.actor, reason: order.reason };
+    match controller.order(command) {
+        Ok(view) => json(StatusCode::OK, &view),
+        Err(OrderError::Refused(why)) => refuse(StatusCode::CONFLICT, &why),
+        Err(OrderError::Failed(error)) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error),
+    }
+}
+
+async fn signal(controller: &Controller, body: Incoming) -> Answer {
+    let shape = r#"{"verdict":"severe"|"attested","source","reason","evidence"?,"expires"?}"#;
+    let said: Signalled = match read(body, shape).await {
+        Ok(said) => said,
+        Err(refusal) => return refusal,
+    };
+    if let Err(refusal) = vouched((&said.source, &said.reason), None) {
+        return refused(&refusal);
+    }
+    let lasts = said.expires.as_deref().map(modegate_config::parse_duration);
+    let expires = match (said.verdict, lasts) {
+        (_, Some(None)) => {
+            return refuse(StatusCode::BAD_REQUEST, "expires must be a duration, such as 24h");
+        }
+        (SignalVerdict::Severe, Some(_)) => {
+            return refuse(StatusCode::BAD_REQUEST, "what is severe does not expire");
+        }
+        (SignalVerdict::Severe, None) => None,
+        (SignalVerdict::Attested, Some(Some(lasts))) => {
+            let lasts = u64::try_from(lasts.as_millis()).unwrap_or(ATTESTED).min(ATTESTED);
+            Some(now() + lasts)
+        }
+        (SignalVerdict::Attested, None) => {
+            return refuse(StatusCode::BAD_REQUEST, "an attestation needs expires, such as 24h");
+        }
+    };
+    let Signalled { verdict, source, reason, evidence, .. } = said;
+    match controller.signal(Signal { verdict, source, reason, evidence, expires }) {
+        Ok(view) => json(StatusCode::OK, &view),
+        Err(OrderError::Refused(why)) => refuse(StatusCode::CONFLICT, &why),
+        Err(OrderError::Failed(error)) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error),
+    }
+}

@@ -1,0 +1,110 @@
+//! `modegate rollout start`, `rollback` and the other orders.
+
+use clap::{Args, ValueEnum};
+use http::Method;
+use serde_json::{Value, json};
+
+use super::show::status;
+use crate::cli::Failure;
+use crate::cli::call::AdminArgs;
+use crate::cli::why::Why;
+
+#[derive(Debug, Args)]
+pub(super) struct OrderArgs {
+    #[command(flatten)]
+    admin: AdminArgs,
+    #[command(flatten)]
+    why: Why,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl OrderArgs {
+    pub(super) fn run(self, verb: &str) -> Result<(), Failure> {
+        self.send(verb, json!({ "actor": self.why.actor(), "reason": self.why.reason }))
+    }
+
+    fn send(&self, verb: &str, body: Value) -> Result<(), Failure> {
+        answer(&self.admin.call(Method::POST, &format!("/rollout/{verb}"), Some(body))?, self.json);
+        Ok(())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RollbackArgs {
+    /// Runtime and toggle off, nobody in the canary; the contract stays.
+    #[arg(long, required_unless_present = "hard", conflicts_with = "hard")]
+    soft: bool,
+    /// Everything removed everywhere.
+    #[arg(long)]
+    hard: bool,
+    #[command(flatten)]
+    order: OrderArgs,
+}
+
+impl RollbackArgs {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let why = &self.order.why;
+        let body = json!({ "actor": why.actor(), "reason": why.reason, "hard": self.hard });
+        self.order.send("rollback", body)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SignalArgs {
+    #[command(flatten)]
+    admin: AdminArgs,
+    /// What it says.
+    #[arg(value_enum)]
+    verdict: SignalVerdict,
+    /// Who says it.
+    #[arg(long)]
+    source: String,
+    /// Why.
+    #[arg(long)]
+    reason: String,
+    /// Where the evidence is.
+    #[arg(long, value_name = "URL")]
+    evidence: Option<String>,
+    /// For how long an attestation is good, such as 24h.
+    #[arg(long, value_name = "DURATION")]
+    expires: Option<String>,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SignalVerdict {
+    /// An answer was severely wrong or unsafe: rolls back.
+    Severe,
+    /// Quality was looked at and is good: stands in for the quality gate until it expires.
+    Attested,
+}
+
+impl SignalArgs {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let verdict = match self.verdict {
+            SignalVerdict::Severe => "severe",
+            SignalVerdict::Attested => "attested",
+        };
+        let body = json!({
+            "verdict": verdict,
+            "source": self.source,
+            "reason": self.reason,
+            "evidence": self.evidence,
+            "expires": self.expires,
+        });
+        let said = self.admin.call(Method::POST, "/rollout/signals", Some(body))?;
+        answer(&said, self.json);
+        Ok(())
+    }
+}
+
+fn answer(answer: &Value, as_json: bool) {
+    match as_json {
+        true => println!("{answer}"),
+        false => print!("{}", status(answer)),
+    }
+}

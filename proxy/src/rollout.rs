@@ -1,0 +1,16 @@
+//! The rollout while the program runs: a controller that looks, decides, writes down what was decided
+//! and has the flags document say it.
+
+mod actuation;
+mod controller;
+mod files;
+mod incidents;
+mod journal;
+mod local;
+mod service;
+mod view;
+
+pub use controller::{Controller, OrderError, Reading, Sampled, now};
+pub use incidents::Incidents;
+pub use local::Local;
+pub use service::{Run, Source};

@@ -1,0 +1,329 @@
+//! The controller: one step looks, decides, writes down what was decided, and has the flags document
+//! say it. What exposes anybody was written down before; what takes exposure away is done whatever
+//! cannot be written.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use modegate_config::Rollout;
+use modegate_filters::rollout::decide::{Command, Decision, Input, decide};
+use modegate_filters::rollout::gates::GateReport;
+use modegate_filters::rollout::incident::Incident;
+use modegate_filters::rollout::looks::{Looks, Sample};
+use modegate_filters::rollout::observe::{Exemplar, Instance, Observations, Signal};
+use modegate_filters::rollout::plan::{Millis, Plan};
+use modegate_filters::rollout::report::markdown;
+use modegate_filters::rollout::state::{Phase, State};
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use super::actuation::{Actuation, exposes_nobody_else};
+use super::incidents::Incidents;
+use super::journal::{Journal, OpenError};
+use super::view;
+use crate::flags::{DocumentFile, Store};
+
+/// So many signals wait for a look; more of them say nothing more.
+const SIGNALS: usize = 100;
+
+/// Why an order was not followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderError {
+    /// It is out of place now.
+    Refused(String),
+    /// It could not be written down, or the rollout is not open here.
+    Failed(String),
+}
+
+/// Runs one rollout.
+#[derive(Debug)]
+pub struct Controller {
+    plan: Plan,
+    state_dir: PathBuf,
+    kill_file: Option<PathBuf>,
+    actuation: Actuation,
+    incidents: Incidents,
+    inner: Mutex<Inner>,
+    /// How often each phase was entered since the start.
+    entered: [AtomicU64; Phase::ALL.len()],
+    /// Something was signalled that a look should follow at once.
+    pub(super) woken: Notify,
+}
+
+/// What changes from step to step.
+#[derive(Debug, Default)]
+pub(super) struct Inner {
+    /// `None` while another process has it, or it cannot be read.
+    pub(super) open: Option<Open>,
+    /// What was signalled since the last look.
+    signals: Vec<Signal>,
+    /// What cannot be read or written, in words.
+    pub(super) fault: Option<String>,
+}
+
+/// A rollout that is open here.
+#[derive(Debug)]
+pub(super) struct Open {
+    journal: Journal,
+    pub(super) state: State,
+    looks: Looks,
+    pub(super) gates: Vec<GateReport>,
+    pub(super) instances: Vec<Instance>,
+}
+
+/// What a source saw: the counts of each instance, how old the newest are, and requests that show
+/// what went wrong.
+#[derive(Clone, Debug, Default)]
+pub struct Sampled {
+    /// The instances.
+    pub samples: Vec<Sample>,
+    /// The age of the oldest of their counts; `None` where there are none.
+    pub age: Option<Millis>,
+    /// Newest last.
+    pub exemplars: Vec<Exemplar>,
+}
+
+/// Where a rollout is, for metrics.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// `None` while it is not open here.
+    pub state: Option<State>,
+    /// What the gates said at the last look.
+    pub gates: Vec<GateReport>,
+    /// Whether something cannot be read or written.
+    pub is_faulty: bool,
+    /// How often each phase was entered, in the order of [`Phase::ALL`].
+    pub entered: [u64; Phase::ALL.len()],
+}
+
+/// The time, in milliseconds since 1970.
+pub fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Controller {
+    /// The controller of a rollout, open where no other process has it. With a store the flags of the
+    /// rollout's document are in force in it when this returns. What cannot be read or written is no
+    /// reason not to serve: it is logged, and tried again.
+    pub fn new(settings: &Rollout, store: Option<Arc<Store>>) -> Arc<Controller> {
+        let plan = settings.plan.clone();
+        let file = DocumentFile::new(settings.document.clone());
+        let controller = Controller {
+            actuation: Actuation { rollout: plan.id.clone(), file, store },
+            plan,
+            state_dir: settings.state_dir.clone(),
+            kill_file: settings.kill_file.clone(),
+            incidents: Incidents::new(&settings.state_dir),
+            inner: Mutex::default(),
+            entered: Default::default(),
+            woken: Notify::new(),
+        };
+        controller.actuation.follow();
+        controller.open();
+        Arc::new(controller)
+    }
+
+    /// Opens the rollout where it is not open yet; whether it is then.
+    pub(super) fn open(&self) -> bool {
+        let mut inner = self.lock();
+        if inner.open.is_some() {
+            return true;
+        }
+        let opened = Journal::open(&self.state_dir, &self.plan).and_then(|(mut journal, state, looks)| {
+            let before = self.actuation.found().map_or(0, |found| found.generation);
+            let state = state.unwrap_or_else(|| State::new(&self.plan, before, now()));
+            let begun = journal.begin(now(), &self.plan, &state);
+            begun.and_then(|()| journal.save(&state, &looks))
+                .map_err(|error| OpenError::Io(self.state_dir.clone(), error))?;
+            Ok(Open { journal, state, looks, gates: Vec::new(), instances: Vec::new() })
+        });
+        match opened {
+            Ok(open) => {
+                let (phase, stage) = (open.state.phase.word(), open.state.stage);
+                tracing::info!(rollout = %self.plan.id, phase, stage, "rollout open");
+                (inner.open, inner.fault) = (Some(open), None);
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if inner.fault.as_ref() != Some(&error) {
+                    tracing::error!(rollout = %self.plan.id, %error, "rollout not open");
+                }
+                inner.fault = Some(error);
+            }
+        }
+        inner.open.is_some()
+    }
+
+    /// Lets another process have the rollout.
+    pub(super) fn close(&self) {
+        self.lock().open = None;
+    }
+
+    /// What another process has the document say.
+    pub(super) fn follow(&self) {
+        self.actuation.follow();
+    }
+
+    /// Follows an order at once; says where the rollout is then.
+    ///
+    /// # Errors
+    /// See [`OrderError`].
+    pub fn order(&self, command: Command) -> Result<Value, OrderError> {
+        let decision = self.step(None, vec![command])?;
+        match decision.refused.into_iter().next() {
+            Some((_, why)) => Err(OrderError::Refused(why)),
+            None => Ok(self.view()),
+        }
+    }
+
+    /// Takes what somebody else says of the answers; the look that follows at once acts on it.
+    ///
+    /// # Errors
+    /// Where the rollout is not open here, or too many wait.
+    pub fn signal(&self, signal: Signal) -> Result<Value, OrderError> {
+        let mut inner = self.lock();
+        if inner.open.is_none() {
+            return Err(not_open(&inner));
+        }
+        if inner.signals.len() >= SIGNALS {
+            return Err(OrderError::Failed(format!("{SIGNALS} signals wait already")));
+        }
+        inner.signals.push(signal);
+        drop(inner);
+        self.woken.notify_one();
+        Ok(self.view())
+    }
+
+    /// Where the rollout is.
+    pub fn view(&self) -> Value {
+        view::rollout(&self.plan, &self.lock(), now())
+    }
+
+    /// What went wrong so far.
+    pub fn incidents(&self) -> &Incidents {
+        &self.incidents
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Where it is, for metrics.
+    pub fn reading(&self) -> Reading {
+        let inner = self.lock();
+        let open = inner.open.as_ref();
+        Reading {
+            state: open.map(|open| open.state.clone()),
+            gates: open.map(|open| open.gates.clone()).unwrap_or_default(),
+            is_faulty: inner.fault.is_some(),
+            entered: self.entered.each_ref().map(|count| count.load(Relaxed)),
+        }
+    }
+
+    /// Whether the kill file is there.
+    pub(super) fn is_killed(&self) -> bool {
+        self.kill_file.as_ref().is_some_and(|file| file.exists())
+    }
+
+    /// Whether a step is due for the kill file alone.
+    pub(super) fn is_kill_due(&self) -> bool {
+        let killed = |inner: &Inner| {
+            inner.open.as_ref().is_some_and(|open| open.state.desired.flags.kill)
+        };
+        self.is_killed() && !killed(&self.lock())
+    }
+
+    /// One step: what was seen and ordered, what follows from it, written down and done.
+    ///
+    /// # Errors
+    /// Where the rollout is not open here, or what exposes somebody could not be written down.
+    pub(super) fn step(
+        &self,
+        sampled: Option<Sampled>,
+        commands: Vec<Command>,
+    ) -> Result<Decision, OrderError> {
+        let mut inner = self.lock();
+        let Inner { open: Some(open), signals, .. } = &mut *inner else {
+            return Err(not_open(&inner));
+        };
+        let at = now();
+        let mut looks = open.looks.clone();
+        let look = sampled.map(|sampled| {
+            let mut look: Observations = looks.look(sampled.samples, sampled.age);
+            look.exemplars = sampled.exemplars;
+            look.signals = std::mem::take(signals);
+            look
+        });
+        let document = self.actuation.found();
+        let input = Input { at, look, commands, document, kill_file: self.is_killed() };
+        let decision = decide(&self.plan, &open.state, &input);
+        let safer = exposes_nobody_else(Some(&open.state.desired), &decision.state.desired);
+        let written = open.journal.step((&self.plan, &open.state), &input, &decision);
+        let mut faults: Vec<String> = Vec::new();
+        if let Err(error) = written {
+            let fault = format!("the audit could not be written: {error}");
+            if !safer {
+                tracing::error!(rollout = %self.plan.id, fault);
+                signals.extend(input.look.into_iter().flat_map(|look| look.signals));
+                inner.fault = Some(fault.clone());
+                return Err(OrderError::Failed(fault));
+            }
+            faults.push(fault);
+        }
+        for note in &decision.notes {
+            tracing::warn!(rollout = %self.plan.id, "{note}");
+        }
+        if decision.state.phase != open.state.phase
+            && let Some(count) = self.entered.get(decision.state.phase as usize)
+        {
+            count.fetch_add(1, Relaxed);
+        }
+        if let Some(look) = &input.look {
+            open.instances.clone_from(&look.instances);
+            open.gates.clone_from(&decision.gates);
+        }
+        (open.state, open.looks) = (decision.state.clone(), looks);
+        if open.state.phase != Phase::Draft {
+            faults.extend(self.actuation.actuate(&open.state.desired).err());
+        }
+        if let Err(error) = open.journal.save(&open.state, &open.looks) {
+            faults.push(format!("the state could not be saved: {error}"));
+        }
+        if let Some(incident) = &decision.incident {
+            faults.extend(self.report(incident).err());
+        }
+        self.fault(&mut inner, faults);
+        Ok(decision)
+    }
+
+    fn report(&self, incident: &Incident) -> Result<(), String> {
+        let json = serde_json::to_string_pretty(incident).map_err(|error| error.to_string())?;
+        self.incidents
+            .write(&incident.id, &json, &markdown(incident))
+            .map_err(|error| format!("incident {} could not be written: {error}", incident.id))
+    }
+
+    fn fault(&self, inner: &mut Inner, faults: Vec<String>) {
+        let fault = (!faults.is_empty()).then(|| faults.join("; "));
+        if let Some(fault) = fault.as_ref().filter(|fault| inner.fault.as_ref() != Some(fault)) {
+            tracing::error!(rollout = %self.plan.id, fault, "the rollout cannot do all it should");
+        }
+        inner.fault = fault;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn not_open(inner: &Inner) -> OrderError {
+    let why = inner.fault.clone().unwrap_or_default();
+    OrderError::Failed(format!("the rollout is not open here: {why}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+use std::fs;
+
+use modegate_config::Config;
+use modegate_filters::bucket::Share;
+use modegate_filters::decide::Flags;
+use modegate_filters::rollout::decide::Verb;
+use modegate_filters::rollout::observe::SignalVerdict;
+use modegate_filters::rollout::totals::Totals;
+use tempfile::{TempDir, tempdir};
+
+use super::*;
+use crate::flags::{DocumentFile, Settings};
+
+struct World {
+    dir: TempDir,
+    store: Arc<Store>,
+    settings: Rollout,
+}
+
+/// A rollout of two stages: nobody, then everybody.
+fn world() -> World {
+    let dir = tempdir().unwrap();
+    let path = dir.path().display();
+    let text = format!(
+        "[rollout]\nenabled = true\nstate_dir = \"{path}/state\"\nkill_file = \"{path}/kill\"\n\
+         [rollout.timing]\nsettle = \"0s\"\ncool_down = \"0s\"\n\
+         [[rollout.stage]]\nname = \"watch\"\nstep = \"observability\"\ncontract = true\n\
+         runtime = true\ngates = [\"parity\"]\n\
+         [[rollout.stage]]\nname = \"all\"\nstep = \"expansion\"\ncontract = true\n\
+         runtime = true\npercent = 100.0\ngates = [\"parity\"]\napproval = \"manual\"\n\
+         [[listener]]\nleg = \"frontend\"\nbind = \"127.0.0.1:0\"\nupstream = \"http://127.0.0.1:1\"\n\
+         [[listener]]\nleg = \"bridge\"\nbind = \"127.0.0.1:0\"\nupstream = \"http://127.0.0.1:2\"\n"
+    );
+    let config = Config::parse(&text).unwrap_or_else(|report| panic!("{report}"));
+    let settings = Settings::new(&config);
+    let store = Store::new(settings, config.flags.clone(), Default::default()).unwrap();
+    World { dir, store: Arc::new(store), settings: config.rollout }
+}
+
+impl World {
+    fn open(&self) -> Arc<Controller> {
+        Controller::new(&self.settings, Some(self.store.clone()))
+    }
+
+    fn sampled(&self) -> Sampled {
+        let instance = Instance {
+            name: "self".to_owned(),
+            up: true,
+            generation: self.store.document_generation(),
+            breaker: None,
+            overridden: false,
+        };
+        let sample = Sample { instance, totals: Totals::default(), began: None };
+        Sampled { samples: vec![sample], age: Some(0), exemplars: Vec::new() }
+    }
+
+    fn flags(&self) -> Flags {
+        self.store.snapshot().flags
+    }
+
+    fn document(&self) -> Option<modegate_config::Document> {
+        DocumentFile::new(self.settings.document.clone()).read().unwrap()
+    }
+}
+
+fn order(controller: &Controller, verb: Verb) -> Result<Value, OrderError> {
+    let (actor, reason) = ("ann".to_owned(), "a test".to_owned());
+    controller.order(Command { verb, actor, reason })
+}
+
+/// Started, and by hand in the stage where everybody is exposed.
+fn exposed(world: &World) -> Arc<Controller> {
+    let controller = world.open();
+    order(&controller, Verb::Start).unwrap();
+    for _ in 0..2 {
+        controller.step(Some(world.sampled()), Vec::new()).unwrap();
+        controller.step(Some(world.sampled()), Vec::new()).unwrap();
+        order(&controller, Verb::Advance).map(drop).unwrap_or_default();
+    }
+    assert_eq!(world.store.snapshot().settings.policy.canary().share, Share::from_percent(100.0).unwrap());
+    controller
+}
+
+#[test]
+fn a_draft_says_nothing_of_the_flags() {
+    let world = world();
+    let controller = world.open();
+    controller.step(Some(world.sampled()), Vec::new()).unwrap();
+    assert_eq!(controller.view()["phase"], "draft");
+    assert_eq!(world.document(), None);
+    assert_eq!(world.flags(), Flags::default());
+}
+
+#[test]
+fn an_order_is_in_force_when_it_is_answered() {
+    let world = world();
+    let controller = exposed(&world);
+    assert!(world.flags().runtime);
+    let before = world.document().unwrap().generation;
+    let view = order(&controller, Verb::Rollback { hard: false }).unwrap();
+    assert_eq!(view["phase"], "rolling_back");
+    assert!(!world.flags().runtime && world.flags().contract);
+    let document = world.document().unwrap();
+    assert_eq!((document.generation, document.share), (before + 1, Some(Share::NONE)));
+    order(&controller, Verb::Rollback { hard: true }).unwrap();
+    assert!(world.flags().kill);
+}
+
+#[test]
+fn what_is_out_of_place_is_refused_with_a_reason() {
+    let world = world();
+    let controller = world.open();
+    let refused = order(&controller, Verb::Resume).unwrap_err();
+    assert_eq!(refused, OrderError::Refused("it is draft".to_owned()));
+}
+
+#[test]
+fn a_restart_goes_on_where_it_was() {
+    let world = world();
+    let controller = exposed(&world);
+    let (view, document) = (controller.view(), world.document());
+    drop(controller);
+    let again = world.open();
+    for key in ["phase", "stage", "desired", "looks"] {
+        assert_eq!(again.view()[key], view[key], "{key}");
+    }
+    assert_eq!(world.document(), document);
+}
+
+#[test]
+fn the_kill_file_is_a_hard_rollback() {
+    let world = world();
+    let controller = exposed(&world);
+    assert!(!controller.is_kill_due());
+    fs::write(world.dir.path().join("kill"), "").unwrap();
+    assert!(controller.is_kill_due());
+    controller.step(None, Vec::new()).unwrap();
+    assert!(world.flags().kill && !controller.is_kill_due());
+    let incidents = controller.incidents().list().unwrap();
+    assert_eq!(incidents[0]["trigger"], "kill_file");
+    let id = incidents[0]["id"].as_str().unwrap();
+    let report = controller.incidents().read(&format!("{id}.md")).unwrap().unwrap();
+    assert!(report.starts_with("# kill_file in stage all"), "{report}");
+}
+
+#[test]
+fn what_is_signalled_waits_for_the_next_look() {
+    let world = world();
+    let controller = exposed(&world);
+    let signal = Signal {
+        verdict: SignalVerdict::Severe,
+        source: "reviewers".to_owned(),
+        reason: "unsafe".to_owned(),
+        evidence: None,
+        expires: None,
+    };
+    controller.signal(signal).unwrap();
+    assert!(world.flags().runtime);
+    controller.step(Some(world.sampled()), Vec::new()).unwrap();
+    assert!(!world.flags().runtime);
+    assert_eq!(controller.incidents().list().unwrap()[0]["trigger"], "severe");
+}
+
+#[test]
+fn exposure_is_taken_away_though_nothing_can_be_written() {
+    let world = world();
+    let controller = exposed(&world);
+    // A directory in the place of the state's next file, and of the document's.
+    fs::remove_file(&world.settings.document).unwrap();
+    fs::create_dir(&world.settings.document).unwrap();
+    order(&controller, Verb::Rollback { hard: false }).unwrap();
+    assert!(!world.flags().runtime);
+    assert!(controller.reading().is_faulty);
+    assert!(controller.view()["fault"].as_str().unwrap().contains("flags.json"));
+    fs::remove_dir(&world.settings.document).unwrap();
+    controller.step(None, Vec::new()).unwrap();
+    assert!(!controller.reading().is_faulty);
+    assert!(!world.document().unwrap().flags.get(modegate_config::Flag::Runtime).unwrap());
+}
+
+#[test]
+fn a_document_that_nobody_can_read_is_written_over() {
+    let world = world();
+    let controller = exposed(&world);
+    fs::write(&world.settings.document, "{").unwrap();
+    order(&controller, Verb::Rollback { hard: true }).unwrap();
+    assert!(world.document().unwrap().flags.get(modegate_config::Flag::Kill).unwrap());
+}
+
+#[test]
+fn a_second_process_follows_until_the_first_one_leaves() {
+    let world = world();
+    let first = exposed(&world);
+    let config_store = self::world().store;
+    let second = Controller::new(&world.settings, Some(config_store.clone()));
+    assert!(config_store.snapshot().flags.runtime, "the document is in force there too");
+    assert!(!second.open());
+    assert!(matches!(order(&second, Verb::Hold), Err(OrderError::Failed(_))));
+    order(&first, Verb::Rollback { hard: false }).unwrap();
+    second.follow();
+    assert!(!config_store.snapshot().flags.runtime);
+    first.close();
+    assert!(second.open());
+    assert_eq!(second.view()["phase"], "rolling_back");
+}

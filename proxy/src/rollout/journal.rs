@@ -1,0 +1,245 @@
+//! What the controller keeps on disk: where the rollout is, and an audit that only grows. A step is
+//! in the audit before anything is done about it, so that a process after a crash knows all that the
+//! one before may have done.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use modegate_filters::hex;
+use modegate_filters::rollout::audit::{Broken, Entry, Record, Tip};
+use modegate_filters::rollout::decide::{Decision, Input, decide};
+use modegate_filters::rollout::looks::Looks;
+use modegate_filters::rollout::plan::{Millis, Plan};
+use modegate_filters::rollout::state::{State, VERSION};
+use serde::{Deserialize, Serialize};
+
+use super::files::replace;
+
+/// The audit that grows.
+const AUDIT: &str = "audit.jsonl";
+/// Where the rollout is.
+const STATE: &str = "state.json";
+/// The largest audit, in bytes; then another is begun, and this one kept under another name.
+const AUDIT_LIMIT: u64 = 64 << 20;
+/// The end of an audit that is looked through for what the state does not know yet: many lines.
+const TAIL: u64 = 4 << 20;
+
+/// The state, and the audit beside it.
+#[derive(Debug)]
+pub struct Journal {
+    dir: PathBuf,
+    audit: File,
+    bytes: u64,
+    tip: Tip,
+    /// Another controller on this directory waits while this one lives.
+    _alone: File,
+}
+
+/// What a controller before left.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    tip: Tip,
+    state: Option<State>,
+    looks: Looks,
+}
+
+/// Why a journal was not opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Another process has it.
+    Taken,
+    /// A file cannot be read or written.
+    Io(PathBuf, io::Error),
+    /// What a file holds is no journal's, or not of this version.
+    Unusable(PathBuf, String),
+}
+
+impl Journal {
+    /// Opens a directory's journal, or begins one: also the state that it was left in, and the counts
+    /// that its last look saw. A record that the state does not know of, because the process ended
+    /// in between, is decided again.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; nothing is changed then.
+    pub fn open(dir: &Path, plan: &Plan) -> Result<(Journal, Option<State>, Looks), OpenError> {
+        fs::create_dir_all(dir).map_err(|error| OpenError::Io(dir.to_owned(), error))?;
+        let alone = lock(&dir.join("lock"))?;
+        let saved = read_saved(&dir.join(STATE))?;
+        let path = dir.join(AUDIT);
+        let io = |error| OpenError::Io(path.clone(), error);
+        let mut audit =
+            OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(io)?;
+        let (records, bytes) = newer(&mut audit, &saved.tip)
+            .map_err(io)?
+            .map_err(|why| OpenError::Unusable(path.clone(), why))?;
+        let Saved { mut tip, mut state, mut looks } = saved;
+        let mut by = plan.clone();
+        for (record, after) in records {
+            match record.entry {
+                Entry::Begin { plan, state: begun } => (by, state) = (plan, Some(begun)),
+                Entry::Step { input, .. } => {
+                    state = state.map(|state| decide(&by, &state, &input).state);
+                }
+            }
+            // What that look saw is counted already; how far is not known.
+            (tip, looks) = (after, Looks::default());
+        }
+        let journal = Journal { dir: dir.to_owned(), audit, bytes, tip, _alone: alone };
+        Ok((journal, state, looks))
+    }
+
+    /// Writes down that a controller begins.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn begin(&mut self, at: Millis, plan: &Plan, state: &State) -> io::Result<()> {
+        self.push(at, Entry::Begin { plan: plan.clone(), state: state.clone() })
+    }
+
+    /// Writes a step down.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn step(
+        &mut self,
+        (plan, state): (&Plan, &State),
+        input: &Input,
+        decision: &Decision,
+    ) -> io::Result<()> {
+        if self.bytes >= AUDIT_LIMIT {
+            self.rotate()?;
+            self.begin(input.at, plan, state)?;
+        }
+        self.push(input.at, Entry::step(input, decision))
+    }
+
+    /// Saves the state, as it is after the last record.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn save(&self, state: &State, looks: &Looks) -> io::Result<()> {
+        let saved =
+            Saved { tip: self.tip.clone(), state: Some(state.clone()), looks: looks.clone() };
+        replace(&self.dir.join(STATE), serde_json::to_string(&saved)?.as_bytes())
+    }
+
+    fn push(&mut self, at: Millis, entry: Entry) -> io::Result<()> {
+        let (mut line, tip) = self.tip.append(at, entry)?;
+        line.push('\n');
+        let written = self.audit.write_all(line.as_bytes()).and_then(|()| self.audit.sync_data());
+        if let Err(error) = written {
+            // A part of a line would make the next one unreadable.
+            let _ = self.audit.set_len(self.bytes);
+            return Err(error);
+        }
+        self.bytes += line.len() as u64;
+        self.tip = tip;
+        Ok(())
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        let path = self.dir.join(AUDIT);
+        fs::rename(&path, self.dir.join(format!("audit-{:010}.jsonl", self.tip.sequence)))?;
+        self.audit = OpenOptions::new().create(true).read(true).append(true).open(&path)?;
+        self.bytes = 0;
+        File::open(&self.dir)?.sync_all()
+    }
+}
+
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let io = |error| OpenError::Io(path.to_owned(), error);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Taken),
+        Err(TryLockError::Error(error)) => Err(io(error)),
+    }
+}
+
+fn read_saved(path: &Path) -> Result<Saved, OpenError> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Saved::default()),
+        Err(error) => return Err(OpenError::Io(path.to_owned(), error)),
+    };
+    let unusable = |why: String| OpenError::Unusable(path.to_owned(), why);
+    let saved: Saved = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+    match saved.state.as_ref().is_none_or(|state| state.version == VERSION) {
+        true => Ok(saved),
+        false => Err(unusable(format!("it is not of version {VERSION}"))),
+    }
+}
+
+/// The records behind the one that the state knows of, and how long the audit is. A last line that
+/// was begun and never ended is taken away: nothing was done about it.
+fn newer(audit: &mut File, known: &Tip) -> io::Result<Result<(Vec<(Record, Tip)>, u64), String>> {
+    let length = audit.metadata()?.len();
+    let from = length.saturating_sub(TAIL);
+    audit.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    audit.take(TAIL).read_to_end(&mut bytes)?;
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let length = from + whole as u64;
+    let Ok(text) = std::str::from_utf8(bytes.get(..whole).unwrap_or_default()) else {
+        return Ok(Err("it is not text".to_owned()));
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let records = match behind(&lines, known) {
+        Ok(records) => records,
+        Err(why) => return Ok(Err(why)),
+    };
+    audit.set_len(length)?;
+    Ok(Ok((records, length)))
+}
+
+fn behind(lines: &[&str], known: &Tip) -> Result<Vec<(Record, Tip)>, String> {
+    // From the last line backwards to the first that follows what is known.
+    let follows = |line: &&&str| {
+        serde_json::from_str::<Link>(line).is_ok_and(|link| link.previous == known.digest)
+    };
+    let Some(first) = lines.iter().rev().position(|line| follows(&line)) else {
+        return match lines.last() {
+            // It was begun anew when the one before was full.
+            None => Ok(Vec::new()),
+            Some(last) if hex::sha256(last.as_bytes()) == known.digest => Ok(Vec::new()),
+            Some(_) => Err(format!("it does not go on from record {} of {STATE}", known.sequence)),
+        };
+    };
+    let mut tip = known.clone();
+    let mut records = Vec::new();
+    for line in lines.get(lines.len() - 1 - first..).unwrap_or_default() {
+        let (record, next) = tip.read(line).map_err(|broken: Broken| broken.to_string())?;
+        tip = next.clone();
+        records.push((record, next));
+    }
+    Ok(records)
+}
+
+/// What of a line says where it belongs.
+#[derive(Deserialize)]
+struct Link {
+    previous: String,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Taken => f.write_str("another process runs the rollout"),
+            OpenError::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            OpenError::Unusable(path, why) => write!(f, "{}: {why}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+#[cfg(test)]
+mod tests;

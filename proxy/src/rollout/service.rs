@@ -1,0 +1,87 @@
+//! Has the controller look now and then, at once where something was signalled, and look for the
+//! kill file all the time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora_core::server::ShutdownWatch;
+use pingora_core::services::background::BackgroundService;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::controller::{Controller, Sampled};
+use super::local::Local;
+
+/// How often the kill file is looked for, and whether another process left the rollout.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Where counts come from.
+#[derive(Debug)]
+pub enum Source {
+    /// This process.
+    Local(Local),
+}
+
+/// The controller at work.
+#[derive(Debug)]
+pub struct Run {
+    controller: Arc<Controller>,
+    source: Source,
+}
+
+impl Run {
+    /// A controller, and where its counts come from.
+    pub fn new(controller: Arc<Controller>, source: Source) -> Run {
+        Run { controller, source }
+    }
+
+    async fn sample(&self) -> Result<Sampled, String> {
+        match &self.source {
+            Source::Local(local) => Ok(local.sample()),
+        }
+    }
+
+    async fn look(&self) {
+        let sampled = match self.sample().await {
+            Ok(sampled) => Some(sampled),
+            Err(error) => {
+                tracing::warn!(error, "the rollout sees nothing");
+                None
+            }
+        };
+        // What went wrong is logged and shown there.
+        let _ = self.controller.step(sampled, Vec::new());
+    }
+
+    async fn run(&self) {
+        let tick = Duration::from_millis(self.controller.plan().timing.tick);
+        let mut looks = interval(LOOK.min(tick));
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut next = Instant::now();
+        loop {
+            let woken = tokio::select! {
+                _ = looks.tick() => false,
+                () = self.controller.woken.notified() => true,
+            };
+            if !self.controller.open() {
+                self.controller.follow();
+            } else if woken || Instant::now() >= next {
+                next = Instant::now() + tick;
+                self.look().await;
+            } else if self.controller.is_kill_due() {
+                let _ = self.controller.step(None, Vec::new());
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl BackgroundService for Run {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        tokio::select! {
+            () = self.run() => {}
+            _ = shutdown.wait_for(|stopping| *stopping) => {}
+        }
+        self.controller.close();
+    }
+}
