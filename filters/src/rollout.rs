@@ -11,6 +11,7 @@ pub mod check;
 pub mod counts;
 pub mod decide;
 pub mod defaults;
+pub mod emergency;
 pub mod evidence;
 pub mod gates;
 pub mod incident;

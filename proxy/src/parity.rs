@@ -18,7 +18,7 @@ use modegate_filters::route::Leg;
 pub use left::{Left, VALUE_LIMIT};
 pub use recent::{Mismatch, Recent};
 pub use shard::{Claim, Key, Kind, Origins};
-pub use table::{Place, Table, Wanted};
+pub use table::{Inserted, Place, Table, Wanted};
 
 /// What the legs of this process know of one another.
 #[derive(Debug)]

@@ -105,7 +105,8 @@ async fn answers_of_both_cohorts() {
     let mut sent = 0;
     for (answer, streams, errors, firsts, fault) in cases {
         for ((cohort, user), expected) in USERS.iter().zip(&mut expected) {
-            let request = message(user, streams, FAST).header("X-Answer", answer);
+            let body = FAST.replace("hi", &format!("hi {sent}"));
+            let request = message(user, streams, &body).header("X-Answer", answer);
             Client::once(modegate.frontend(), request).await;
             sent += 1;
             modegate.access(sent).await;
@@ -134,6 +135,31 @@ async fn answers_of_both_cohorts() {
     }
     // Only the canary's left in the mode that was asked for.
     assert_eq!(metrics.sum("modegate_rollout_fast_left_total", &[]), cases.len() as f64);
+}
+
+/// The same text in the same room, once it was answered: by whom it is does not matter.
+#[tokio::test]
+async fn what_is_asked_again() {
+    let origin = origin().await;
+    let modegate = Modegate::start(&settings(&origin, &format!("{ON}{CANARY}"))).await;
+    let other_text = FAST.replace("hi", "ho");
+    // The body, the answer, and how many are repeated by then.
+    let cases = [
+        (FAST, "429", 0.0),
+        (FAST, "whole", 0.0),
+        (&*other_text, "whole", 0.0),
+        (FAST, "whole", 1.0),
+        // A worse fault, or an error, is that.
+        (FAST, "no response", 1.0),
+        (FAST, "500", 1.0),
+        (FAST, "stream", 2.0),
+    ];
+    for (sent, (body, answer, repeated)) in cases.into_iter().enumerate() {
+        let request = message("user-2", answer == "stream", body).header("X-Answer", answer);
+        Client::once(modegate.frontend(), request).await;
+        modegate.access(sent + 1).await;
+        assert_eq!(grown(&modegate, "canary").await[7], repeated, "{sent}: {answer}");
+    }
 }
 
 #[tokio::test]

@@ -217,9 +217,9 @@ pub fn leave(exchange: &mut Exchange, verdict: &Verdict, named: Named, chunks: &
         value: left.value.as_ref().map_or(0, |value| plane.digests.fast_digest(value)),
     };
     let ids = [id(&plane.digests, exchange), plane.digests.fast_digest(&exchange.trace.id)];
-    let place = table.insert(Instant::now(), window(exchange), key, kind, ids, left);
-    if let Some(place) = place {
-        exchange.record.left(place);
+    let inserted = table.insert(Instant::now(), window(exchange), key, kind, ids, left);
+    if let Some(inserted) = inserted {
+        exchange.record.left(inserted);
     }
 }
 

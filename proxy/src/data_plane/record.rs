@@ -29,7 +29,7 @@ use super::witness::Witness;
 use crate::digest::hex;
 use crate::flags::Snapshot;
 use crate::metrics::{Gauge, Held, Labels, Outcome, Path, count};
-use crate::parity::Place;
+use crate::parity::Inserted;
 use crate::traces::{Decision, Span};
 use answer::Concluded;
 
@@ -52,7 +52,7 @@ pub struct Record {
     joined: Option<Joined>,
     witness: Option<Box<Witness>>,
     /// Where it is written down for the next leg.
-    place: Option<Place>,
+    left: Option<Inserted>,
     rejection: Option<Rejection>,
     status: Option<StatusCode>,
     outcome: Outcome,
@@ -106,7 +106,7 @@ impl Record {
             inspected: None,
             joined: None,
             witness: None,
-            place: None,
+            left: None,
             rejection: None,
             status: None,
             outcome: Outcome::Gone,
@@ -161,8 +161,8 @@ impl Record {
     }
 
     /// It is written down here for the next leg.
-    pub fn left(&mut self, place: Place) {
-        self.place = Some(place);
+    pub fn left(&mut self, left: Inserted) {
+        self.left = Some(left);
     }
 
     /// The effective mode, where the request was inspected.
@@ -245,7 +245,7 @@ impl Record {
     /// upstream refused, or never got, goes nowhere: a client may send it again.
     fn settle(&self) -> Option<Path> {
         let table = self.plane.parity.of(self.plane.leg)?;
-        let place = self.place?;
+        let place = self.left?.place;
         let refused = self.status.is_some_and(|status| status.is_client_error());
         let goes_nowhere = refused || self.rejection == Some(Rejection::Unreachable);
         let claimed = table.settle(place, goes_nowhere)?;

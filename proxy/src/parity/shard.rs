@@ -193,6 +193,13 @@ impl Shard {
         + 2 * (size_of::<(Key, Group)>() + 1)
         + 2 * (size_of::<(u64, Rooms)>() + 1);
 
+    /// When the newest record of a key was let through, where one of them went somewhere.
+    pub fn last(&self, key: Key) -> Option<u64> {
+        let group = self.groups.get(&key)?;
+        let went = group.pending + group.by_text + group.claimed > 0;
+        self.slot(group.last).filter(|_| went).map(|slot| slot.at)
+    }
+
     /// Adds a record.
     pub fn push(&mut self, new: New) -> Number {
         let New { at, key, kind, ids, left, bytes } = new;

@@ -32,6 +32,15 @@ pub struct Place {
     number: Number,
 }
 
+/// A record that was put in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inserted {
+    /// Where it is.
+    pub place: Place,
+    /// Whether its key was let through before, within the window.
+    pub repeats: bool,
+}
+
 /// What an id stands for.
 #[derive(Clone, Copy, Debug)]
 struct Indexed {
@@ -114,15 +123,16 @@ impl Table {
         kind: Kind,
         ids: [u64; 2],
         left: Left,
-    ) -> Option<Place> {
+    ) -> Option<Inserted> {
         let bytes = Self::COST + left.bytes();
         let at = self.millis(now);
         let shard_at = shard_of(key.text);
         let mut new = Some(New { at, key, kind, ids, left, bytes });
-        let (gone, mut place) = {
+        let (repeats, gone, mut place) = {
             let mut shard = self.shard(shard_at)?;
+            let repeats = shard.last(key).is_some_and(|last| last + millis(window) >= at);
             let gone = self.make_room(&mut shard, bytes, at, window);
-            (gone, self.push(shard_at, &mut shard, bytes, &mut new))
+            (repeats, gone, self.push(shard_at, &mut shard, bytes, &mut new))
         };
         gone.iter().flatten().for_each(|gone| self.forget(shard_at, gone));
         for other in (shard_at + 1..shard_at + SHARDS).map(|other| other % SHARDS) {
@@ -150,7 +160,7 @@ impl Table {
             self.forget(shard_at, &Gone { ids, number, bytes: 0, unclaimed });
             return None;
         }
-        Some(place)
+        Some(Inserted { place, repeats })
     }
 
     /// Puts it in its shard, where there is room for it.

@@ -253,7 +253,7 @@ impl Controller {
         let at = now();
         let mut looks = open.looks.clone();
         let look = sampled.map(|sampled| {
-            let mut look: Observations = looks.look(sampled.samples, sampled.age);
+            let mut look: Observations = looks.look(at, sampled.samples, sampled.age);
             look.exemplars = sampled.exemplars;
             look.signals = std::mem::take(signals);
             look

@@ -128,13 +128,17 @@ impl Record {
             _ => self.status.is_some_and(|status| status.is_server_error()),
         };
         let spoke = self.first_event.is_some();
+        let says_nothing = witness.is_some_and(Witness::is_no_response);
+        let repeats = self.left.is_some_and(|left| left.repeats);
         let error = failed || ending == Some(Ending::Error) && !spoke;
         let fault = match ending {
             _ if error => None,
             Some(Ending::Empty) => Some(Fault::Empty),
             Some(Ending::Error) => Some(Fault::HiddenError),
             Some(Ending::Truncated) => Some(Fault::Truncated),
-            _ => witness.filter(|witness| witness.is_no_response()).map(|_| Fault::NoResponse),
+            _ if says_nothing => Some(Fault::NoResponse),
+            // Asked again for want of a good answer; a refusal is no answer.
+            _ => witness.filter(|_| repeats).map(|_| Fault::Repeated),
         };
         // What a refusal says of the upstream's speed is nothing, and only a success has a witness.
         let whole = witness.filter(|witness| witness.is_whole()).and(self.first_byte);

@@ -14,7 +14,7 @@ impl Clocked {
         Clocked { table: Table::new(records, bytes), now: Instant::now() }
     }
 
-    fn insert(&self, name: &str, text: u64, ids: [u64; 2]) -> Option<Place> {
+    fn insert(&self, name: &str, text: u64, ids: [u64; 2]) -> Option<Inserted> {
         let kind = Kind { mode: Mode::DEFAULT, cohort: None, room: 1, value: 0 };
         self.table.insert(self.now, WINDOW, Key { text, room: 1 }, kind, ids, left(name))
     }
@@ -112,7 +112,7 @@ fn what_is_too_old_is_nobodys() {
 #[test]
 fn what_is_withdrawn_is_unclaimed_at_once_and_once() {
     let at = Clocked::new(100, 1 << 20);
-    let place = at.insert("a", 1, [11, 12]).unwrap();
+    let place = at.insert("a", 1, [11, 12]).unwrap().place;
     assert_eq!(at.table.settle(place, true), Some(false));
     assert_eq!(at.table.settle(place, true), Some(false));
     assert_eq!(at.claim(1, [Some(11), None]), got(Means::Nothing, "nothing"));
@@ -195,4 +195,27 @@ fn a_table_that_was_full_knows_of_no_crossed_rooms() {
     at.now += WINDOW + Duration::from_secs(1);
     at.insert("d", 1, [31, 32]);
     assert_eq!(elsewhere(&at), (Means::Text, true));
+}
+
+#[test]
+fn a_key_repeats_within_the_window_where_it_went_somewhere() {
+    let mut at = Clocked::new(100, 1 << 20);
+    let mut id = 10;
+    let mut inserted = |at: &Clocked, text| {
+        id += 2;
+        at.insert("a", text, [id, id + 1]).unwrap()
+    };
+    assert!(!inserted(&at, 1).repeats);
+    assert!(!inserted(&at, 2).repeats, "another text");
+    at.claim(1, [None, None]);
+    at.now += WINDOW;
+    assert!(inserted(&at, 1).repeats, "claimed or not");
+    at.now += WINDOW + Duration::from_millis(1);
+    let again = inserted(&at, 1);
+    assert!(!again.repeats, "too old, though nothing swept it");
+    at.table.settle(again.place, true);
+    at.now += WINDOW + Duration::from_millis(1);
+    let refused = inserted(&at, 3);
+    at.table.settle(refused.place, true);
+    assert!(!inserted(&at, 3).repeats, "sent again after a refusal");
 }
