@@ -39,7 +39,7 @@ pub(crate) fn read(root: &mut Section<'_, '_>) -> Contract {
         downgrade: section.take(
             "downgrade",
             DEFAULT_DOWNGRADE,
-            word([("replace", Downgrade::Replace), ("strip", Downgrade::Strip)]),
+            word([Downgrade::Replace, Downgrade::Strip].map(|one| (one.word(), one))),
         ),
         body_limit: section.take("body_limit", DEFAULT_BODY_LIMIT, size(KIB..=GIB)),
         profiles: BTreeMap::new(),

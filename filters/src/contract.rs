@@ -100,6 +100,16 @@ pub enum Downgrade {
     Strip,
 }
 
+impl Downgrade {
+    /// The word that the configuration has for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Downgrade::Replace => "replace",
+            Downgrade::Strip => "strip",
+        }
+    }
+}
+
 /// A configured profile: a named variant of one mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {

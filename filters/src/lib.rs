@@ -11,6 +11,7 @@ pub mod decide;
 pub mod dialect;
 pub mod edit;
 pub mod events;
+pub mod fingerprint;
 pub mod framing;
 pub mod head;
 pub mod hex;

@@ -5,7 +5,7 @@
 //! | `GET /live` | 200 while the process runs |
 //! | `GET /ready` | 200 while it takes requests, 503 once it drains |
 //! | `GET /metrics` | OpenMetrics text; Prometheus' protobuf, with native histograms, where it is accepted |
-//! | `GET /config` | the file in force, and why the file as it is now was refused |
+//! | `GET /config` | the file in force, the contract's fingerprint, and why the file as it is now was refused |
 //! | `GET /parity` | what became of mode and room, by leg, and the last mismatches |
 //! | `GET /flags` | every flag: its value, and what each layer says |
 //! | `PUT /flags/{name}` | sets a flag: `{"value","actor","reason","expires"?}` |
@@ -130,7 +130,11 @@ impl Admin {
             }
             "/ready" => text(StatusCode::OK, "text/plain", "ready\n"),
             "/metrics" => self.metrics(Format::accepted(headers)),
-            "/config" => json(StatusCode::OK, &view::config(&self.sources.config.view())),
+            "/config" => {
+                let snapshot = self.sources.flags.snapshot();
+                let contract = snapshot.settings.policy.contract();
+                json(StatusCode::OK, &view::config(&self.sources.config.view(), contract))
+            }
             "/parity" => json(StatusCode::OK, &parity::parity(&self.sources)),
             "/flags" => json(StatusCode::OK, &view::flags(&self.sources.flags.view())),
             "/log" => json(StatusCode::OK, &view::log(&self.sources.log.levels().view())),

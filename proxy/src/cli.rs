@@ -6,6 +6,7 @@
 mod bucket;
 mod call;
 mod check;
+mod compare;
 mod demo;
 mod drill;
 mod explain;
@@ -35,7 +36,7 @@ struct Cli {
 enum Command {
     /// Serve, by the configuration file.
     Run(run::RunArgs),
-    /// Check a configuration file; every fault is reported at once.
+    /// Check a configuration file, every fault at once, and its contract against running sidecars'.
     Check(check::CheckArgs),
     /// Say what would be done with a request, its body on standard input; no network.
     Explain(explain::ExplainArgs),
@@ -77,13 +78,19 @@ enum Failure {
 }
 
 impl Failure {
+    fn text(&self) -> &str {
+        match self {
+            Failure::Failed(text) | Failure::Usage(text) | Failure::Unreachable(text) => text,
+        }
+    }
+
     fn report(self) -> ExitCode {
-        let (text, code) = match self {
-            Failure::Failed(text) => (text, 1),
-            Failure::Usage(text) => (text, 2),
-            Failure::Unreachable(text) => (text, 3),
+        let code = match self {
+            Failure::Failed(_) => 1,
+            Failure::Usage(_) => 2,
+            Failure::Unreachable(_) => 3,
         };
-        eprintln!("modegate: {}", text.trim_end());
+        eprintln!("modegate: {}", self.text().trim_end());
         ExitCode::from(code)
     }
 }

@@ -3,6 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use modegate_filters::bucket::Share;
+use modegate_filters::contract::Contract;
+use modegate_filters::fingerprint::{canonical, fingerprint};
 use serde_json::{Map, Value, json};
 
 use crate::flags::{ConfigView, View};
@@ -64,10 +66,12 @@ pub fn flags(view: &View) -> Value {
     })
 }
 
-/// The file that was taken over, defaults included, and what of it waits for a restart. It holds no
-/// secrets: the token is in a file of its own.
-pub fn config(view: &ConfigView) -> Value {
+/// The file that was taken over, defaults included, what of it waits for a restart, and the contract
+/// in force, to be compared with others'. It holds no secrets: the token is in a file of its own.
+pub fn config(view: &ConfigView, contract: &Contract) -> Value {
+    let in_force = canonical(contract);
     json!({
+        "contract": { "fingerprint": fingerprint(&in_force), "in_force": in_force },
         "file": view.path.display().to_string(),
         "loaded": seconds(view.loaded),
         "loads": { "ok": view.counts.0, "refused": view.counts.1 },

@@ -34,6 +34,11 @@ pub(super) struct AdminArgs {
 }
 
 impl AdminArgs {
+    /// A sidecar that is only read.
+    pub(super) fn at(admin: &str) -> AdminArgs {
+        AdminArgs { admin: admin.to_owned(), token_file: None }
+    }
+
     /// Makes one call; an answer other than 2xx is a failure that says why.
     pub(super) fn call(
         &self,
@@ -103,9 +108,8 @@ impl AdminArgs {
                 .await
                 .map_err(|error| unreachable(std::io::Error::other(error)));
         }
-        let bad = || {
-            Failure::Usage(format!("--admin {}: allowed: http://host:port, unix:/path", self.admin))
-        };
+        let bad =
+            || Failure::Usage(format!("{:?}: allowed: http://host:port, unix:/path", self.admin));
         let (host, port) = host_and_port(&self.admin).ok_or_else(bad)?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let stream = TcpStream::connect((host, port)).await.map_err(unreachable)?;

@@ -3,12 +3,16 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{ConfigFile, Failure, load::load};
+use super::{ConfigFile, Failure, compare::compare, load::load};
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
     file: ConfigFile,
+    /// Compare its modes and profiles with those in force in running sidecars, by their admin
+    /// listeners; may be given several times.
+    #[arg(long, value_name = "URL", num_args = 1..)]
+    against: Vec<String>,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -24,11 +28,15 @@ impl CheckArgs {
             }
             Err(failure) => return Err(failure),
         };
-        if self.json {
-            println!("{}", json!({ "valid": true }));
-        } else {
-            println!("{}: valid", loaded.path.display());
+        let alone = self.against.is_empty();
+        match self.json {
+            false => println!("{}: valid", loaded.path.display()),
+            true if alone => println!("{}", json!({ "valid": true })),
+            true => {}
         }
-        Ok(())
+        if alone {
+            return Ok(());
+        }
+        compare(&loaded.config.contract, &self.against, self.json)
     }
 }

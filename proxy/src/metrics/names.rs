@@ -179,6 +179,11 @@ pub const CONFIG_LOADS: Name = ("modegate_config_loads", "Configuration files re
 /// Whether the file as it is was refused.
 pub const CONFIG_ERROR: Name =
     ("modegate_config_error", "1 while the configuration file as it is now is refused");
+/// The contract in force.
+pub const CONTRACT: Name = (
+    "modegate_contract_info",
+    "1, with the fingerprint of the modes and profiles in force as a label",
+);
 /// Access lines dropped.
 pub const LOG_DROPPED: Name =
     ("modegate_log_lines_dropped", "Log lines dropped because the writer fell behind");

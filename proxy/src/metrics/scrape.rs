@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use modegate_filters::bucket::Cohort;
 use modegate_filters::contract::{Fault, Mode, Requested};
 use modegate_filters::dialect::Dialect;
+use modegate_filters::fingerprint::{canonical, fingerprint, short};
 use modegate_filters::rejection::Rejection;
 use modegate_filters::rollout::observe::Breaker;
 use modegate_filters::route::Leg;
@@ -248,6 +249,10 @@ impl Sources {
         let loads = loads.into_iter().map(|(result, count)| ([("result", result)], count));
         counters(encoder, names::CONFIG_LOADS, loads)?;
         gauge(encoder, names::CONFIG_ERROR, u64::from(config.error.is_some()))?;
+        let snapshot = self.flags.snapshot();
+        let whole = fingerprint(&canonical(snapshot.settings.policy.contract()));
+        let series = ([("fingerprint", short(&whole))], 1);
+        gauges(encoder, names::CONTRACT, std::iter::once(series))?;
         counter(encoder, names::LOG_DROPPED, self.log.dropped())?;
         let mut build = family(encoder, names::BUILD, MetricType::Gauge)?;
         build.encode_family(&[("version", env!("CARGO_PKG_VERSION"))])?.encode_gauge(&1_i64)
