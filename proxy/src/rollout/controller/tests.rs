@@ -72,11 +72,11 @@ fn order(controller: &Controller, verb: Verb) -> Result<Value, OrderError> {
 fn exposed(world: &World) -> Arc<Controller> {
     let controller = world.open();
     order(&controller, Verb::Start).unwrap();
-    for _ in 0..2 {
+    // Applied, settled, looked at.
+    for _ in 0..3 {
         controller.step(Some(world.sampled()), Vec::new()).unwrap();
-        controller.step(Some(world.sampled()), Vec::new()).unwrap();
-        order(&controller, Verb::Advance).map(drop).unwrap_or_default();
     }
+    order(&controller, Verb::Advance).unwrap();
     assert_eq!(world.store.snapshot().settings.policy.canary().share, Share::from_percent(100.0).unwrap());
     controller
 }
