@@ -48,6 +48,7 @@ mod control_process;
 mod control_reload;
 mod control_reload_in_flight;
 mod control_remote;
+mod control_rollout;
 mod control_rollout_plan;
 mod control_shutdown;
 mod control_upgrade;
