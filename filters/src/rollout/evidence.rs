@@ -174,7 +174,8 @@ impl Evidence {
         self.baseline.requests()
     }
 
-    /// Forgets the stage; what harm was seen stays, as products of e-values may.
+    /// Forgets the stage; what harm was seen stays, as products of e-values may, and so
+    /// does what the emergency stops look back at.
     pub fn next_stage(&mut self) {
         self.samples = 0;
         self.errors.next_stage();
@@ -183,8 +184,11 @@ impl Evidence {
         self.canary = Latencies::default();
         self.control = Latencies::default();
         self.hops = Default::default();
-        self.recent.clear();
-        self.slow_looks = 0;
+    }
+
+    /// Moments so much earlier: see [`super::state::State::keep_time`].
+    pub(super) fn set_back(&mut self, by: Millis) {
+        self.recent.iter_mut().for_each(|recent| recent.at = recent.at.saturating_sub(by));
     }
 
     /// Whether the canary errs so much that no statistics are needed: over five times the control's

@@ -1,3 +1,5 @@
+mod outside;
+mod phases;
 mod properties;
 mod world;
 
