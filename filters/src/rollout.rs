@@ -6,6 +6,7 @@
 //! it, [`decide`] what is done about it.
 
 pub mod attribution;
+pub mod baseline;
 pub mod check;
 pub mod counts;
 pub mod decide;

@@ -207,6 +207,8 @@ pub struct Thresholds {
     pub quality_margin: f64,
     /// The least eligible canary requests of the statistical gates; 200.
     pub min_samples: u64,
+    /// The eligible control requests that tell the base rates; 10,000.
+    pub baseline: u64,
 }
 
 /// How long the machine waits for what, in milliseconds.

@@ -92,7 +92,9 @@ impl<'a> Turn<'a> {
         // What Done sees of everybody is the last stage's.
         let at = self.state.stage.min(self.plan.stages.len().saturating_sub(1));
         if let Some(stage) = self.plan.stages.get(at).filter(|_| watches) {
-            self.state.evidence.absorb(self.plan, look, self.input.at);
+            let under_way = matches!(self.state.phase, Phase::Applying | Phase::Settling);
+            let observed = stage.is_exposed() && !under_way;
+            self.state.evidence.absorb(self.plan, look, self.input.at, observed);
             let gates = Gates { plan: self.plan, state: &self.state, look, at: self.input.at };
             self.gates = gates.evaluate(stage);
         }
