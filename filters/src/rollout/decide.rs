@@ -68,7 +68,7 @@ pub struct Input {
 }
 
 /// What follows from one step.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// Where the rollout is then.
     pub state: State,

@@ -84,7 +84,9 @@ impl Gates<'_> {
             self.plan.stages.iter().filter(first).take(2).any(|early| early.name == stage.name);
         let most = if is_early { 1.0 } else { 1.0 - go_by.latency_gain };
         observed.ratio = Some(pass.ratio);
-        (observed.low, observed.high) = (Some(fail.low), Some(pass.high));
+        // What is written down is read back: JSON knows no infinity.
+        let known = |bound: f64| Some(bound).filter(|bound| bound.is_finite());
+        (observed.low, observed.high) = (known(fail.low), known(pass.high));
         observed.threshold = Some(most);
         let ratio = pass.ratio;
         if samples >= needed && fail.low >= 1.0 + go_by.latency_loss {
@@ -164,5 +166,25 @@ impl Gates<'_> {
         let passes = counted.pass.as_ref();
         let passes = passes.is_some_and(|pass| pass.rejects(go_by.alpha_pass, *effect));
         (!passes && !none).then(|| format!("not yet shown to be under {margin:.2} times"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::observe::Observations;
+    use crate::rollout::plan::Plan;
+    use crate::rollout::state::State;
+
+    #[test]
+    fn four_gates_share_the_error_of_a_failure() {
+        let plan = Plan::default_plan("test");
+        let (state, look) = (State::new(&plan, 0, 0), Observations::default());
+        let gates = Gates { plan: &plan, state: &state, look: &look, at: 0 };
+        for gate in [Gate::Errors, Gate::Tail, Gate::Quality] {
+            assert!((gates.alpha_fail(gate) - 0.0025).abs() < 1e-12);
+        }
+        // Six canary stages and the toggle's, each applied and observed.
+        assert!((gates.alpha_fail(Gate::Latency) - 0.0025 / 14.0).abs() < 1e-12);
     }
 }

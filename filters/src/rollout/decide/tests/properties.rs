@@ -104,12 +104,14 @@ proptest! {
         let mut again = State::new(&first, 0, 0);
         for (before, plan, line) in written {
             prop_assert_eq!(&again, &before);
+            let (_, read): (Input, Decision) = serde_json::from_str(&line).unwrap();
             let kept: serde_json::Value = serde_json::from_str(&line).unwrap();
             let input: Input = serde_json::from_value(kept[0].clone()).unwrap();
             let state = serde_json::to_string(&again).unwrap();
             again = serde_json::from_str(&state).unwrap();
             let decision = decide(&plan, &again, &input);
             prop_assert_eq!(serde_json::to_string(&(&input, &decision)).unwrap(), line);
+            prop_assert_eq!(&decision, &read);
             again = decision.state;
         }
     }
