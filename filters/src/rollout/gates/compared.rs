@@ -152,8 +152,9 @@ impl Gates<'_> {
         let Compared { counted, effect, .. } = compared;
         let go_by = &self.plan.thresholds;
         let Some(margin) = self.margin(gate) else {
-            let lacks =
-                self.lacks(self.evidence().baseline.requests(), go_by.baseline, "eligible control");
+            // No time is told: they have been counted since before the stage.
+            let missing = go_by.baseline.saturating_sub(self.evidence().baseline.requests());
+            let lacks = format!("needs {missing} more eligible control requests");
             return Some(format!("the control's base rate is not known: {lacks}"));
         };
         let (samples, events) = counted.stage.canary;

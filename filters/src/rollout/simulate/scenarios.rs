@@ -3,7 +3,7 @@
 use super::Bound;
 use super::question::{Question, Trial};
 use super::traffic::Shape;
-use crate::rollout::plan::{Gate, Plan, Stage};
+use crate::rollout::plan::{Gate, Plan, Stage, Step};
 
 /// The chance that a gate passes at its margin.
 const PASS: f64 = 0.05;
@@ -46,8 +46,7 @@ impl Scenario {
         let of_default =
             plan.stages.iter().rev().find(|stage| stage.gates.contains(&Gate::Latency));
         let stage = of_default.map(|stage| Stage { gates, share, ..stage.clone() });
-        let stage =
-            stage.unwrap_or_else(|| Stage::named("none", crate::rollout::plan::Step::Canary));
+        let stage = stage.unwrap_or_else(|| Stage::named("none", Step::Canary));
         Trial { plan, stage, question: self.question, shape: self.shape, before, looks }
     }
 }

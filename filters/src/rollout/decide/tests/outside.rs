@@ -48,6 +48,19 @@ fn an_edit_that_raises_exposure_is_taken_back_and_one_that_lowers_it_stands() {
 }
 
 #[test]
+fn once_it_is_done_a_lesser_document_is_held_and_resume_takes_it_back() {
+    let mut world = World::started();
+    world.until(Phase::AwaitingApproval, 2);
+    world.order(Verb::Approve);
+    world.until(Phase::Done, 4);
+    let full = world.state.desired;
+    world.state = found(&world, Desired { generation: 90, share: Share::NONE, ..full }).state;
+    assert_eq!((world.state.phase, world.state.desired.share), (Phase::Held, Share::NONE));
+    assert_eq!(world.order(Verb::Resume).refused, []);
+    assert_eq!((world.state.phase, world.state.desired.share), (Phase::Done, full.share));
+}
+
+#[test]
 fn kill_contract_and_runtime_are_not_given_back() {
     let mut world = World::started();
     world.until(Phase::Observing, 1);
