@@ -183,6 +183,7 @@ fn thresholds(section: &mut Section<'_, '_>) -> Thresholds {
         tail_margin: section.take("tail_margin", default.tail_margin, margin()),
         quality_margin: section.take("quality_margin", default.quality_margin, margin()),
         min_samples: samples(section, "min_samples", default.min_samples),
+        baseline: samples(section, "baseline", default.baseline),
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod attribution;
 pub mod audit;
+pub mod baseline;
 pub mod check;
 pub mod counts;
 pub mod decide;

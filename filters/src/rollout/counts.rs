@@ -4,8 +4,10 @@
 //! is the ratio of rates and n are the exposures of the same look: ramps, the time of day and heavy
 //! users cancel (Lindon and Malek, "Anytime-Valid Inference For Multinomial Count Data", NeurIPS 2022).
 //! The likelihood of some ratios over that of the null is an e-process: under the null its mean never
-//! exceeds 1, so that it ever reaches 1/α with probability α at most (Ville's inequality, 1939).
-//! Events divided by a design effect φ ≥ 1 keep that: E[L^(1/φ)] ≤ E[L]^(1/φ) (Jensen); what they
+//! exceeds 1, so that it ever reaches 1/α with probability α at most (Ville, "Étude critique de la
+//! notion de collectif", 1939), however many looks, shares and stages there are.
+//! Events divided by a design effect φ ≥ 1 keep that, whatever told φ and whenever: by Jensen the mean
+//! of L^(1/φ) is at most (mean of L)^(1/φ), which reaches 1/α only where the mean of L does. What they
 //! gain is that clustered events, whose L is no likelihood, are bet on as the fewer independent ones
 //! that they are worth.
 
@@ -48,14 +50,15 @@ impl EProcess {
         EProcess { null, grid: grid.iter().map(|ratio| (beyond(*ratio), 0.0)).collect() }
     }
 
-    /// Takes a look in: exposures and events of the canary and of the control. Events may be divided
-    /// by a design effect. A look in which either was not exposed says nothing of their ratio.
-    pub fn look(&mut self, canary: (u64, f64), control: (u64, f64)) {
+    /// Takes a look in: exposures and events of the canary and of the control. A look in which either
+    /// was not exposed says nothing of their ratio.
+    pub fn look(&mut self, canary: (u64, u64), control: (u64, u64)) {
         let (n_c, n_k) = (canary.0 as f64, control.0 as f64);
         if n_c <= 0.0 || n_k <= 0.0 {
             return;
         }
-        let (e_c, e_k) = (possible(canary.1, n_c), possible(control.1, n_k));
+        // No more events than exposures can have been.
+        let [e_c, e_k] = [canary, control].map(|(exposures, events)| events.min(exposures) as f64);
         let null = n_c * self.null + n_k;
         for (ratio, log) in &mut self.grid {
             // (1 - θ)/(1 - θ0), and θ/θ0, which is so many times more: no 1 - θ that cancels.
@@ -65,22 +68,19 @@ impl EProcess {
         }
     }
 
-    /// The natural logarithm of the e-value: the mean of the likelihood ratios.
-    pub fn log_e(&self) -> f64 {
-        let most = self.grid.iter().map(|(_, log)| *log).fold(f64::NEG_INFINITY, f64::max);
-        let sum: f64 = self.grid.iter().map(|(_, log)| (log - most).exp()).sum();
+    /// The natural logarithm of the e-value: the mean of the likelihood ratios, of events divided by a
+    /// design effect of at least 1.
+    pub fn log_e(&self, effect: f64) -> f64 {
+        let logs = || self.grid.iter().map(|(_, log)| log / effect.max(1.0));
+        let most = logs().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = logs().map(|log| (log - most).exp()).sum();
         most + (sum / self.grid.len() as f64).ln()
     }
 
-    /// Whether the null is rejected at this error.
-    pub fn rejects(&self, alpha: f64) -> bool {
-        self.log_e() >= -alpha.ln()
+    /// Whether the null is rejected at this error, of events divided by this effect.
+    pub fn rejects(&self, alpha: f64, effect: f64) -> bool {
+        self.log_e(effect) >= -alpha.ln()
     }
-}
-
-/// Events that can have been: a number, none negative, no more than the exposures.
-fn possible(events: f64, exposures: f64) -> f64 {
-    if events.is_finite() { events.clamp(0.0, exposures) } else { 0.0 }
 }
 
 /// The ratio that passes: so much more in relative terms, or in absolute ones where the base rate is
@@ -129,35 +129,38 @@ mod tests {
     #[test]
     fn an_e_value_is_the_mean_of_the_likelihood_ratios() {
         let mut process = EProcess::harm();
-        assert!(process.log_e().abs() < 1e-12);
-        let looks = [((100, 3.0), (900, 5.0)), ((50, 0.0), (950, 9.0)), ((400, 7.0), (600, 2.0))];
+        assert!(process.log_e(1.0).abs() < 1e-12);
+        let looks = [((100, 3), (900, 5)), ((50, 0), (950, 9)), ((400, 7), (600, 2))];
         let mut direct = [1.0_f64; HARM.len()];
         for ((n_c, e_c), (n_k, e_k)) in looks {
             process.look((n_c, e_c), (n_k, e_k));
             for (value, ratio) in direct.iter_mut().zip(HARM) {
                 let share = |ratio: f64| n_c as f64 * ratio / (n_c as f64 * ratio + n_k as f64);
-                *value *= (share(ratio) / share(1.0)).powf(e_c)
-                    * ((1.0 - share(ratio)) / (1.0 - share(1.0))).powf(e_k);
+                *value *= (share(ratio) / share(1.0)).powi(e_c as i32)
+                    * ((1.0 - share(ratio)) / (1.0 - share(1.0))).powi(e_k as i32);
             }
         }
-        let mean = direct.iter().sum::<f64>() / direct.len() as f64;
-        assert!((process.log_e() - mean.ln()).abs() < 1e-9);
+        for effect in [1.0, 3.0] {
+            let mean = direct.iter().map(|value| value.powf(1.0 / effect)).sum::<f64>() / 5.0;
+            assert!((process.log_e(effect) - mean.ln()).abs() < 1e-9);
+        }
+        assert!((process.log_e(0.5) - process.log_e(1.0)).abs() < 1e-12);
     }
 
     #[test]
     fn nothing_is_proved_by_nothing() {
         let looks = [
-            ((0, 0.0), (0, 0.0)),
-            ((0, 0.0), (100, 5.0)),
-            ((100, 5.0), (0, 0.0)),
-            ((100, 0.0), (900, 0.0)),
-            ((100, f64::NAN), (900, -3.0)),
+            ((0, 0), (0, 0)),
+            ((0, 0), (100, 5)),
+            ((100, 5), (0, 0)),
+            ((100, 0), (900, 0)),
+            ((0, 7), (900, 3)),
         ];
         for (canary, control) in looks {
             for mut process in [EProcess::harm(), EProcess::pass(1.5), EProcess::pass(f64::NAN)] {
                 process.look(canary, control);
-                assert!(process.log_e().abs() < 1e-12, "{canary:?} {control:?}");
-                assert!(!process.rejects(0.05));
+                assert!(process.log_e(1.0).abs() < 1e-12, "{canary:?} {control:?}");
+                assert!(!process.rejects(0.05, 1.0));
             }
         }
     }
@@ -165,16 +168,18 @@ mod tests {
     /// Summed over how many of the events can have been the canary's, weighted by how likely that is.
     #[test]
     fn under_the_null_its_mean_is_one() {
-        let (n_c, n_k, events) = (300_u64, 700_u64, 12_i32);
+        let (n_c, n_k, events) = (300_u64, 700_u64, 12_u64);
         for (start, null) in [(EProcess::harm(), 1.0), (EProcess::pass(1.5), 1.5)] {
             let theta = n_c as f64 * null / (n_c as f64 * null + n_k as f64);
             let (mut mean, mut ways) = (0.0, 1.0);
             for of_canary in 0..=events {
                 let mut process = start.clone();
-                process.look((n_c, f64::from(of_canary)), (n_k, f64::from(events - of_canary)));
-                let chance = ways * theta.powi(of_canary) * (1.0 - theta).powi(events - of_canary);
-                mean += chance * process.log_e().exp();
-                ways *= f64::from(events - of_canary) / f64::from(of_canary + 1);
+                process.look((n_c, of_canary), (n_k, events - of_canary));
+                let others = events - of_canary;
+                let chance =
+                    ways * theta.powi(of_canary as i32) * (1.0 - theta).powi(others as i32);
+                mean += chance * process.log_e(1.0).exp();
+                ways *= others as f64 / (of_canary + 1) as f64;
             }
             assert!((mean - 1.0).abs() < 1e-12, "{null}: {mean}");
         }
@@ -183,8 +188,8 @@ mod tests {
     #[test]
     fn a_margin_below_one_is_not_passed_by_a_ratio_of_one() {
         let mut strict = EProcess::pass(0.8);
-        strict.look((50_000, 500.0), (50_000, 500.0));
-        assert!(strict.log_e() < 0.0);
+        strict.look((50_000, 500), (50_000, 500));
+        assert!(strict.log_e(1.0) < 0.0);
     }
 
     #[test]
@@ -202,11 +207,12 @@ mod tests {
     fn what_is_plain_is_seen_soon() {
         let (mut worse, mut same) = (EProcess::harm(), EProcess::pass(1.5));
         for _ in 0..40 {
-            worse.look((100, 6.0), (900, 9.0));
-            same.look((500, 5.0), (500, 5.0));
+            worse.look((100, 6), (900, 9));
+            same.look((500, 5), (500, 5));
         }
-        assert!(worse.rejects(1e-4) && same.rejects(0.05));
-        assert!(!EProcess::harm().rejects(0.05));
+        assert!(worse.rejects(1e-4, 1.0) && same.rejects(0.05, 1.0));
+        assert!(!worse.rejects(1e-4, 100.0));
+        assert!(!EProcess::harm().rejects(0.05, 1.0));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! The order within one step: look, obey, protect, go on. What protects comes after what is ordered,
 //! so that no order keeps exposure where something failed.
 
+mod outside;
 mod protect;
 mod turn;
 
@@ -67,7 +68,7 @@ pub struct Input {
 }
 
 /// What follows from one step.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// Where the rollout is then.
     pub state: State,
@@ -84,6 +85,8 @@ pub struct Decision {
 /// Decides one step.
 pub fn decide(plan: &Plan, state: &State, input: &Input) -> Decision {
     let mut turn = Turn::new(plan, state.clone(), input);
+    turn.state.keep_time(input.at);
+    turn.notice_plan();
     turn.notice_document();
     turn.look();
     turn.obey();

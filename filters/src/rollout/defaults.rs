@@ -67,6 +67,7 @@ impl Default for Thresholds {
             tail_margin: 1.4,
             quality_margin: 1.5,
             min_samples: 200,
+            baseline: 10_000,
         }
     }
 }

@@ -4,13 +4,12 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::{EProcess, design_effect, margin};
-use super::latency::{Latencies, cluster_effect};
-use super::observe::{Arm, HOPS, Hop, Observations, REPLICATES, Replicate};
+use super::baseline::Baseline;
+use super::counts::EProcess;
+use super::latency::Latencies;
+use super::observe::{Arm, HOPS, Hop, Observations};
 use super::plan::{Millis, Plan};
 
-/// So many control requests tell the base rates.
-pub const BASELINE: u64 = 200;
 /// The emergency stop looks back so far.
 const EMERGENCY_WINDOW: Millis = 120_000;
 /// It takes so many canary errors.
@@ -51,20 +50,6 @@ impl Pair {
     }
 }
 
-/// What the control was like before anybody was exposed: frozen for the rollout, so that what is
-/// tested does not move (rollout facts, section 2.2).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Frozen {
-    /// The margins of errors, of slow answers and of faulty ones, as ratios.
-    pub margins: [f64; 3],
-    /// How much more errors vary than if each request were a user of its own.
-    pub errors_effect: f64,
-    /// The same of first events.
-    pub tail_effect: f64,
-    /// What is above this bucket's edge is slow: the 95th percentile, snapped up.
-    pub slow_above: usize,
-}
-
 /// One kind of event in both arms: harm over the whole rollout, the margin over the stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Counted {
@@ -83,12 +68,13 @@ impl Default for Counted {
 }
 
 impl Counted {
-    fn look(&mut self, pair: Pair, margin: f64, effect: f64) {
+    fn look(&mut self, pair: Pair, margin: Option<f64>) {
         self.stage.add(pair);
-        let scaled = |(exposures, events): (u64, u64)| (exposures, events as f64 / effect);
-        let (canary, control) = (scaled(pair.canary), scaled(pair.control));
-        self.harm.look(canary, control);
-        self.pass.get_or_insert_with(|| EProcess::pass(margin)).look(canary, control);
+        self.harm.look(pair.canary, pair.control);
+        if let Some(margin) = margin {
+            let pass = self.pass.get_or_insert_with(|| EProcess::pass(margin));
+            pass.look(pair.canary, pair.control);
+        }
     }
 
     fn next_stage(&mut self) {
@@ -106,12 +92,8 @@ struct Recent {
 /// Everything that the gates go by.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// The control's counts until they are frozen.
-    baseline: Arm,
-    /// The control's latencies until they are frozen.
-    baseline_latencies: Latencies,
-    /// What the control was like.
-    pub frozen: Option<Frozen>,
+    /// What the control is like.
+    pub baseline: Baseline,
     /// Eligible canary requests of the stage.
     samples: u64,
     /// Critical errors.
@@ -132,36 +114,32 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Takes a look in.
-    pub fn absorb(&mut self, plan: &Plan, look: &Observations, at: Millis) {
+    /// Takes a look in. Once an exposed stage is observed the base rates are those of before.
+    pub fn absorb(&mut self, plan: &Plan, look: &Observations, at: Millis, observed: bool) {
         for (sum, hop) in self.hops.iter_mut().zip(&look.hops) {
             add_hop(sum, hop);
         }
-        if self.frozen.is_none() {
-            add_arm(&mut self.baseline, &look.control);
-            self.baseline_latencies.add(&look.control);
-            self.frozen = self.freeze(plan);
+        if observed {
+            self.baseline.freeze(&plan.thresholds);
         }
         self.samples += look.canary.requests();
         self.canary.add(&look.canary);
         self.control.add(&look.control);
         self.note_recent(look, at);
-        let Some(Frozen { margins, errors_effect, tail_effect, slow_above }) = self.frozen.clone()
-        else {
-            return;
-        };
-        let [errors, tail, quality] = margins;
+        let margins = self.baseline.frozen.as_ref().map(|frozen| frozen.margins);
+        let [errors, tail, quality] = margins.map_or([None; 3], |margins| margins.map(Some));
         let pair = |of: fn(&Arm) -> (u64, u64)| Pair {
             canary: of(&look.canary),
             control: of(&look.control),
         };
-        self.errors.look(pair(|arm| (arm.requests(), arm.errors())), errors, errors_effect);
-        self.quality.look(pair(|arm| (arm.requests(), faults(arm))), quality, errors_effect);
-        let slow = |arm: &Arm| {
-            (arm.first.iter().sum(), arm.first.iter().skip(slow_above + 1).sum::<u64>())
-        };
-        let slow = Pair { canary: slow(&look.canary), control: slow(&look.control) };
-        self.tail.look(slow, tail, tail_effect);
+        self.errors.look(pair(|arm| (arm.requests(), arm.errors())), errors);
+        self.quality.look(pair(|arm| (arm.requests(), arm.faulty())), quality);
+        if let Some(above) = self.baseline.slow_above() {
+            let slow =
+                |arm: &Arm| (arm.first.iter().sum(), arm.first.iter().skip(above + 1).sum::<u64>());
+            self.tail.look(Pair { canary: slow(&look.canary), control: slow(&look.control) }, tail);
+        }
+        self.baseline.add(&look.control);
     }
 
     /// Eligible canary requests of the stage.
@@ -169,12 +147,8 @@ impl Evidence {
         self.samples
     }
 
-    /// What was seen of the control so far.
-    pub fn baseline_requests(&self) -> u64 {
-        self.baseline.requests()
-    }
-
-    /// Forgets the stage; what harm was seen stays, as products of e-values may.
+    /// Forgets the stage; what harm was seen stays, as products of e-values may, and so
+    /// does what the emergency stops look back at.
     pub fn next_stage(&mut self) {
         self.samples = 0;
         self.errors.next_stage();
@@ -183,8 +157,11 @@ impl Evidence {
         self.canary = Latencies::default();
         self.control = Latencies::default();
         self.hops = Default::default();
-        self.recent.clear();
-        self.slow_looks = 0;
+    }
+
+    /// Moments so much earlier: see [`super::state::State::keep_time`].
+    pub(super) fn set_back(&mut self, by: Millis) {
+        self.recent.iter_mut().for_each(|recent| recent.at = recent.at.saturating_sub(by));
     }
 
     /// Whether the canary errs so much that no statistics are needed: over five times the control's
@@ -216,43 +193,6 @@ impl Evidence {
             let slow = canary > SLOW_RATIO * control;
             self.slow_looks = if slow { self.slow_looks + 1 } else { 0 };
         }
-    }
-
-    fn freeze(&self, plan: &Plan) -> Option<Frozen> {
-        let requests = self.baseline.requests();
-        if requests < BASELINE || self.baseline_latencies.count() == 0 {
-            return None;
-        }
-        let rate = |events: u64| events as f64 / requests as f64;
-        let go_by = &plan.thresholds;
-        let errors =
-            margin(rate(self.baseline.errors()), go_by.errors_margin, go_by.errors_absolute);
-        let quality =
-            margin(rate(faults(&self.baseline)), go_by.quality_margin - 1.0, go_by.errors_absolute);
-        Some(Frozen {
-            margins: [errors, go_by.tail_margin, quality],
-            errors_effect: design_effect(&self.baseline.replicates),
-            tail_effect: cluster_effect(&self.baseline_latencies),
-            slow_above: self.baseline_latencies.quantile_edge(0.95)?,
-        })
-    }
-}
-
-/// Answers with a fault of any kind.
-fn faults(arm: &Arm) -> u64 {
-    arm.faults.iter().sum()
-}
-
-fn add_arm(sum: &mut Arm, arm: &Arm) {
-    sum.replicates.resize(REPLICATES, Replicate::default());
-    for (sum, part) in sum.replicates.iter_mut().zip(&arm.replicates) {
-        sum.requests += part.requests;
-        sum.errors += part.errors;
-        sum.firsts += part.firsts;
-        sum.log_sum += part.log_sum;
-    }
-    for (sum, more) in sum.faults.iter_mut().zip(&arm.faults) {
-        *sum += more;
     }
 }
 

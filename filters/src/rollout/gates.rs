@@ -1,10 +1,12 @@
 //! The gates: what a stage's evidence says of each, in three values. No data is never a failure, and
-//! never a pass (rollout facts, section 2.4).
+//! never a pass (rollout facts, section 2.4). What compares the canary with the control is in
+//! `compared`.
+
+mod compared;
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{BASELINE, Counted, Evidence, SLOW_LOOKS};
-use super::latency::interval;
+use super::evidence::{Counted, Evidence};
 use super::observe::{Hop, Observations};
 use super::plan::{Gate, Millis, Plan, Stage};
 use super::state::State;
@@ -118,13 +120,6 @@ impl Gates<'_> {
         &self.state.evidence
     }
 
-    /// The error of one failure: one in a hundred rollouts may be rolled back for nothing, and every
-    /// gate of every stage has its part of that.
-    fn alpha_fail(&self) -> f64 {
-        let tests: usize = self.plan.stages.iter().map(|stage| stage.gates.len()).sum();
-        self.plan.thresholds.alpha_fail / tests.max(1) as f64
-    }
-
     fn data(&self, stage: &Stage) -> Said {
         let observed = Observed::default();
         let doubt = |why: String| (GateVerdict::Inconclusive, why, observed);
@@ -161,7 +156,7 @@ impl Gates<'_> {
         let (canary, control) = (pair.canary.0, pair.control.0);
         let n = (canary + control) as f64;
         let share = stage.share.percent() / 100.0;
-        let effect = self.evidence().frozen.as_ref().map_or(1.0, |frozen| frozen.tail_effect);
+        let effect = self.evidence().baseline.effects(&self.plan.thresholds).tail;
         if !stage.is_exposed() || share >= 1.0 || n < 1.0 {
             return None;
         }
@@ -211,25 +206,13 @@ impl Gates<'_> {
         }
     }
 
-    fn errors(&self) -> Said {
-        if self.evidence().is_emergency() {
-            let why = "over five times the control's errors, twenty and more in two minutes";
-            return (GateVerdict::Fail, why.to_owned(), Observed::default());
-        }
-        self.counted(&self.evidence().errors, 0, self.plan.thresholds.errors_ratio, "errors")
-    }
-
-    fn tail(&self) -> Said {
-        self.counted(&self.evidence().tail, 1, 1.0, "slow answers")
-    }
-
     fn quality(&self, stage: &Stage) -> Said {
         if let Some(signal) = self.look.severe() {
             let why = format!("{} says severe: {}", signal.source, signal.reason);
             return (GateVerdict::Fail, why, Observed::default());
         }
         let said = match stage.is_exposed() && stage.share.percent() < 100.0 {
-            true => self.counted(&self.evidence().quality, 2, 1.0, "faulty answers"),
+            true => self.faulty(),
             false => {
                 let why = "there is no control to compare with: it needs an attestation".to_owned();
                 (GateVerdict::Inconclusive, why, Observed::default())
@@ -242,97 +225,6 @@ impl Gates<'_> {
                 (GateVerdict::Pass, why, said.2)
             }
             _ => said,
-        }
-    }
-
-    fn latency(&self, stage: &Stage) -> Said {
-        let go_by = &self.plan.thresholds;
-        let Evidence { canary, control, slow_looks, .. } = self.evidence();
-        let (samples, needed) = (canary.count(), go_by.min_samples);
-        let mut observed = Observed { samples, needed, ..Observed::default() };
-        if *slow_looks >= SLOW_LOOKS {
-            let why = "the median is over twice the control's for three looks".to_owned();
-            return (GateVerdict::Fail, why, observed);
-        }
-        let at = |alpha| interval(canary, control, alpha, go_by.latency_samples);
-        let Some((fail, pass)) = at(self.alpha_fail()).zip(at(go_by.alpha_pass)) else {
-            let why = self.lacks(samples, needed, "first events of both cohorts");
-            return (GateVerdict::Inconclusive, why, observed);
-        };
-        // In the first steps it is enough to be no slower.
-        let first = |other: &&Stage| other.is_exposed();
-        let is_early =
-            self.plan.stages.iter().filter(first).take(2).any(|early| early.name == stage.name);
-        let most = if is_early { 1.0 } else { 1.0 - go_by.latency_gain };
-        observed.ratio = Some(pass.ratio);
-        (observed.low, observed.high) = (Some(fail.low), Some(pass.high));
-        observed.threshold = Some(most);
-        let ratio = pass.ratio;
-        if samples >= needed && fail.low >= 1.0 + go_by.latency_loss {
-            let why = format!("{ratio:.3} of the control's first event, over {:.3}", fail.low);
-            return (GateVerdict::Fail, why, observed);
-        }
-        if samples >= needed && pass.high <= most {
-            let why = format!("{ratio:.3} of the control's first event, under {:.3}", pass.high);
-            return (GateVerdict::Pass, why, observed);
-        }
-        let why = match samples < needed {
-            true => self.lacks(samples, needed, "first events"),
-            false => format!(
-                "{ratio:.3} of the control's first event, under {:.3}: needs to be under {most:.3}",
-                pass.high
-            ),
-        };
-        (GateVerdict::Inconclusive, why, observed)
-    }
-
-    fn counted(&self, counted: &Counted, margin: usize, least: f64, what: &str) -> Said {
-        let go_by = &self.plan.thresholds;
-        let Some(frozen) = &self.evidence().frozen else {
-            let seen = self.evidence().baseline_requests();
-            let why = format!(
-                "the control's base rate is not known: {}",
-                self.lacks(seen, BASELINE, "eligible control")
-            );
-            return (GateVerdict::Inconclusive, why, Observed::default());
-        };
-        let pair = &counted.stage;
-        let [canary, control] = pair.rates();
-        let (samples, needed) = (pair.canary.0, go_by.min_samples);
-        let threshold = frozen.margins.get(margin).copied();
-        let observed = Observed {
-            samples,
-            needed,
-            canary,
-            control,
-            ratio: pair.ratio(),
-            log_e: Some(counted.harm.log_e()),
-            threshold,
-            ..Observed::default()
-        };
-        let numbers = format!(
-            "{} {what} in {} canary requests, {} in {} of the control",
-            pair.canary.1, pair.canary.0, pair.control.1, pair.control.0
-        );
-        let worse = pair.ratio().is_none_or(|ratio| ratio >= least);
-        if counted.harm.rejects(self.alpha_fail()) && worse {
-            return (GateVerdict::Fail, numbers, observed);
-        }
-        if samples < needed {
-            let lacks = self.lacks(samples, needed, "eligible canary");
-            return (GateVerdict::Inconclusive, format!("{numbers}; {lacks}"), observed);
-        }
-        let passes = counted.pass.as_ref().is_some_and(|pass| pass.rejects(go_by.alpha_pass));
-        // Without any event there is no ratio: none in ln(1/α)/δ rules out more than δ.
-        let enough = (-go_by.alpha_pass.ln() / go_by.errors_absolute).ceil();
-        let none = pair.canary.1 == 0 && samples as f64 >= enough;
-        match passes || none {
-            true => (GateVerdict::Pass, numbers, observed),
-            false => {
-                let most = threshold.unwrap_or(1.0);
-                let why = format!("{numbers}; not yet shown to be under {most:.2} times");
-                (GateVerdict::Inconclusive, why, observed)
-            }
         }
     }
 

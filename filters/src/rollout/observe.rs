@@ -93,6 +93,11 @@ impl Arm {
     pub fn errors(&self) -> u64 {
         self.replicates.iter().map(|part| part.errors).sum()
     }
+
+    /// Answers with a fault of any kind.
+    pub fn faulty(&self) -> u64 {
+        self.faults.iter().sum()
+    }
 }
 
 /// What one leg saw of the canary and of the control, for finding the hop that fails.

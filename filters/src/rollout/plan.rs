@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bucket::Share;
 use crate::decide::Flags;
+use crate::hex::sha256;
 
 /// A time or a duration in milliseconds; a time counts from the Unix epoch.
 pub type Millis = u64;
@@ -21,6 +22,13 @@ pub struct Plan {
     pub timing: Timing,
     /// What is done while nothing can be seen of an exposed stage.
     pub blind: Blind,
+}
+
+impl Plan {
+    /// Tells whether two plans are the same: SHA-256 over the JSON, whose order the types give.
+    pub fn digest(&self) -> String {
+        sha256(&serde_json::to_vec(self).unwrap_or_default())
+    }
 }
 
 /// A step of the plan that the product was promised, in its order.
@@ -199,6 +207,8 @@ pub struct Thresholds {
     pub quality_margin: f64,
     /// The least eligible canary requests of the statistical gates; 200.
     pub min_samples: u64,
+    /// The eligible control requests that tell the base rates; 10,000.
+    pub baseline: u64,
 }
 
 /// How long the machine waits for what, in milliseconds.

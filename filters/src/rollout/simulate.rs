@@ -1,6 +1,13 @@
-//! Rollouts that are made up, judged by the very engines that judge real ones: how often they are
+//! Rollouts that are made up, judged by the very gates that judge real ones, at the errors of the
+//! default plan and with base rates and design effects told from what was seen: how often they are
 //! rolled back for nothing, how often they pass at their margin, how soon harm is found. What is
 //! made up is in `traffic`, what is asked of it in `question`.
+//!
+//! Errors of three times 1 %, in a canary of 10 %, are to be found within 15 looks in 99 of 100
+//! rollouts. That takes 2,000 requests a look. With 1,000 it is out of reach of what may be looked at
+//! all times at the error of a gate: with a design effect known to be 1 it finds 97 %, with one that is
+//! told, and bounded, 83 %. (A single test at the end, of an effect that is known, would find 99.4 %.)
+//! What is found with fewer is shown beside it, and asked nothing of.
 
 mod question;
 mod random;
@@ -77,11 +84,11 @@ pub fn simulate(size: Size) -> Vec<Outcome> {
 }
 
 fn outcome(at: usize, scenario: &Scenario, size: Size) -> Outcome {
-    let Scenario { name, counted, bound, within, question, shape, divided, alpha } = *scenario;
-    let looks = size.looks.min(within);
+    let Scenario { name, counted, bound, within, .. } = *scenario;
+    let trial = scenario.trial(size.looks.min(within));
     let ends = (0..size.rollouts).filter_map(|rollout| {
         let mut random = Random::of(size.seed, at, rollout);
-        question.ask(shape, divided, alpha, looks, &mut random)
+        trial.ask(&mut random)
     });
     let mut ends: Vec<u32> = ends.collect();
     ends.sort_unstable();
@@ -104,9 +111,10 @@ mod tests {
     #[test]
     fn a_reduced_simulation_holds() {
         let outcomes = simulate(Size { rollouts: 50, looks: 60, seed: 1 });
-        let known = |outcome: &&Outcome| outcome.scenario != scenarios::UNMET;
+        // What is beyond chance is not in so few.
+        let told = |outcome: &&Outcome| !matches!(outcome.bound, Bound::Exceeds(_));
         let broken: Vec<_> =
-            outcomes.iter().filter(known).filter(|outcome| !outcome.holds).collect();
+            outcomes.iter().filter(told).filter(|outcome| !outcome.holds).collect();
         assert!(broken.is_empty(), "{broken:#?}");
     }
 

@@ -104,10 +104,16 @@ pub struct State {
     pub version: u32,
     /// The plan's id.
     pub rollout: String,
+    /// The digest of the plan that is followed: see [`Plan::digest`].
+    pub plan: String,
     /// What the machine is at.
     pub phase: Phase,
     /// The stage, from 0.
     pub stage: usize,
+    /// Its name, once it was applied; empty past the last.
+    pub stage_name: String,
+    /// The newest moment that was seen.
+    pub newest: Millis,
     /// When the phase began.
     pub entered: Millis,
     /// When the stage began.
@@ -116,6 +122,8 @@ pub struct State {
     pub observing_since: Option<Millis>,
     /// What the document is to say.
     pub desired: Desired,
+    /// The generation that the last start asked for: what is older says nothing of it.
+    pub started: u64,
     /// How many looks there were.
     pub looks: u64,
     /// The moment of the newest data.
@@ -140,12 +148,16 @@ impl State {
         State {
             version: VERSION,
             rollout: plan.id.clone(),
+            plan: plan.digest(),
             phase: Phase::Draft,
             stage: 0,
+            stage_name: String::new(),
+            newest: now,
             entered: now,
             stage_entered: now,
             observing_since: None,
             desired: nothing,
+            started: 0,
             looks: 0,
             seen_at: None,
             evidence: Evidence::default(),
@@ -154,6 +166,33 @@ impl State {
             attestation: None,
             incident: None,
         }
+    }
+
+    /// Now. Where the clock was set back, every moment goes back with it: what has lasted stays
+    /// lasted, and no deadline is put off.
+    pub fn keep_time(&mut self, at: Millis) {
+        let by = self.newest.saturating_sub(at);
+        self.newest = at;
+        if by == 0 {
+            return;
+        }
+        let back = |moment: &mut Millis| *moment = moment.saturating_sub(by);
+        [&mut self.entered, &mut self.stage_entered].into_iter().for_each(back);
+        let sometimes =
+            [&mut self.observing_since, &mut self.seen_at, &mut self.desired.lease_until];
+        sometimes.into_iter().flatten().for_each(back);
+        if let Some(rollback) = &mut self.rollback {
+            let known = [&mut rollback.since, &mut rollback.ordered];
+            known.into_iter().chain(&mut rollback.done).for_each(back);
+        }
+        if let Some(signal) = &mut self.attestation {
+            signal.expires.iter_mut().for_each(back);
+        }
+        if let Some(incident) = &mut self.incident {
+            std::iter::once(&mut incident.opened).chain(&mut incident.safe).for_each(back);
+            incident.timeline.iter_mut().for_each(|moment| back(&mut moment.at));
+        }
+        self.evidence.set_back(by);
     }
 }
 
@@ -174,6 +213,8 @@ pub enum Hold {
     Blind,
     /// Somebody else wrote the flags document.
     ExternalChange,
+    /// The plan is another one than the one that was followed.
+    PlanChanged,
     /// A gate failed where nobody is exposed.
     Failed {
         /// What fired.

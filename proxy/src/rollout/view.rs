@@ -63,6 +63,7 @@ fn held_because(held: &Hold) -> String {
         Hold::Skew { laggards } => format!("without the flags: {}", laggards.join(", ")),
         Hold::Blind => "nothing fresh is seen".to_owned(),
         Hold::ExternalChange => "somebody else wrote the flags document".to_owned(),
+        Hold::PlanChanged => "its plan is another one than it followed".to_owned(),
         Hold::Failed { trigger } => format!("{} where nobody is exposed", trigger.word()),
     }
 }

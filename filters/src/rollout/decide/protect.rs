@@ -58,7 +58,11 @@ impl Turn<'_> {
             let why = format!("{} says: {}", signal.source, signal.reason);
             return Some((Trigger::Severe, why));
         }
-        let broken = look.instances.iter().find_map(|one| Some((one, one.breaker?)));
+        // A breaker stays open until its instance takes a new generation: one of before the start says
+        // nothing of what was started.
+        let started = self.state.started;
+        let tried = look.instances.iter().filter(|one| one.generation >= started);
+        let broken = tried.filter_map(|one| Some((one, one.breaker?))).next();
         if let Some((one, cause)) = broken {
             let why = format!("the breaker of {} is open: {}", one.name, cause.word());
             return Some((Trigger::of_breaker(cause), why));
@@ -114,8 +118,9 @@ impl Turn<'_> {
             noisy: 0,
             done: None,
         });
-        if first.is_none() {
-            self.open_incident(trigger, &why, before);
+        match first {
+            None => self.open_incident(trigger, &why, before),
+            Some(_) => self.not_over(),
         }
         self.note(format!("{} rollback: {why}", if flags.kill { "hard" } else { "soft" }));
         self.enter(Phase::RollingBack);
@@ -154,8 +159,9 @@ impl Turn<'_> {
     /// cannot be confirmed in time, or goes on all the same, is made hard.
     pub(super) fn proceed_rolling_back(&mut self) {
         let Some(mut rollback) = self.state.rollback else { return };
-        let confirmed = self.laggards().is_some_and(|laggards| laggards.is_empty());
-        if let Some(look) = self.input.look.as_ref().filter(|_| confirmed) {
+        let laggards = self.laggards(rollback.ordered);
+        let confirmed = laggards.is_some_and(|laggards| laggards.is_empty());
+        if let Some(look) = self.fresh(rollback.ordered).filter(|_| confirmed) {
             rollback.quiet = if look.fast_left == 0 { rollback.quiet + 1 } else { 0 };
             rollback.noisy += u32::from(shows(look));
         }
@@ -184,6 +190,33 @@ impl Turn<'_> {
                 self.enter(Phase::Failed);
             }
             _ => {}
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// Something leaves in fast mode though nothing did: softly rolled back it becomes hard, and hard
+    /// it has failed.
+    pub(super) fn proceed_rolled_back(&mut self) {
+        let Some(rollback) = self.state.rollback else { return };
+        let look = self.fresh(rollback.done.unwrap_or(rollback.ordered));
+        let Some(left) = look.map(|look| look.fast_left).filter(|left| *left > 0) else { return };
+        let why = format!("{left} requests left in fast mode after the rollback");
+        if !rollback.hard {
+            return self.roll_back(true, rollback.trigger, why);
+        }
+        self.not_over();
+        self.note(why);
+        self.enter(Phase::Failed);
+    }
+
+    /// What was seen to be over is to be seen again.
+    pub(super) fn not_over(&mut self) {
+        if let Some(rollback) = &mut self.state.rollback {
+            (rollback.quiet, rollback.done) = (0, None);
+        }
+        if let Some(incident) = &mut self.state.incident {
+            incident.safe = None;
         }
     }
 }

@@ -1,3 +1,5 @@
+mod outside;
+mod phases;
 mod properties;
 mod world;
 
@@ -156,4 +158,38 @@ fn the_kill_file_is_a_hard_rollback_in_every_phase() {
         assert!(decision.state.desired.flags.kill);
         assert_eq!(decision.incident.unwrap().trigger, Trigger::KillFile);
     }
+}
+
+#[test]
+fn what_is_decided_of_next_to_nothing_is_read_back() {
+    let mut world = World::started();
+    world.until(Phase::Observing, 1);
+    for _ in 0..3 {
+        world.at += TICK;
+        let mut look = look(&world.state, Wrong::Nothing);
+        (look.canary, look.control) = (arm(6, 0, 1.0, 0), arm(6, 1, 1.0, 1));
+        let decision = world.step(Some(look), Vec::new());
+        let read: Decision =
+            serde_json::from_str(&serde_json::to_string(&decision).unwrap()).unwrap();
+        assert_eq!(read, decision);
+    }
+}
+
+/// With fewer control requests than the base rates take, harm is found all the same.
+#[test]
+fn without_base_rates_nothing_passes_and_harm_is_found() {
+    let mut world = World::started();
+    world.plan.thresholds.baseline = 1_000_000_000;
+    world.state.plan = world.plan.digest();
+    world.until(Phase::Observing, 1);
+    for _ in 0..20 {
+        let decision = world.tick(Wrong::Nothing);
+        let errors = decision.gates.iter().find(|gate| gate.gate == Gate::Errors).unwrap();
+        assert_eq!(errors.verdict, GateVerdict::Inconclusive);
+        assert!(errors.why.contains("base rate is not known"), "{}", errors.why);
+    }
+    while world.state.phase == Phase::Observing {
+        world.tick(Wrong::Errors);
+    }
+    assert_eq!(world.state.rollback.unwrap().trigger, Trigger::Errors);
 }

@@ -19,12 +19,13 @@ pub struct Turn<'a> {
     pub(super) notes: Vec<String>,
     pub(super) incident: Option<Incident>,
     refused: Vec<(usize, String)>,
+    pub(super) digest: String,
 }
 
 impl<'a> Turn<'a> {
     pub(super) fn new(plan: &'a Plan, state: State, input: &'a Input) -> Turn<'a> {
         let (gates, notes, refused) = (Vec::new(), Vec::new(), Vec::new());
-        Turn { plan, input, state, gates, notes, incident: None, refused }
+        Turn { plan, input, state, gates, notes, incident: None, refused, digest: plan.digest() }
     }
 
     pub(super) fn finish(self) -> Decision {
@@ -36,7 +37,7 @@ impl<'a> Turn<'a> {
         self.input.at
     }
 
-    /// How long the phase has lasted; a clock that went back says no time.
+    /// How long the phase has lasted.
     pub(super) fn lasted(&self) -> Millis {
         self.at().saturating_sub(self.state.entered)
     }
@@ -75,31 +76,6 @@ impl<'a> Turn<'a> {
         self.state.desired = Desired { generation, flags, share, lease_until: None };
     }
 
-    /// Somebody else wrote the document. While exposure is being taken away that is undone; else it
-    /// stands, and a human is asked.
-    pub(super) fn notice_document(&mut self) {
-        let Some(found) = self.input.document else { return };
-        let desired = self.state.desired;
-        let is_same = (found.flags, found.share) == (desired.flags, desired.share);
-        let is_newer = found.generation > desired.generation
-            || found.generation == desired.generation && !is_same;
-        if !is_newer {
-            return;
-        }
-        self.state.desired.generation = found.generation;
-        // A draft goes on from whatever there is.
-        if is_same || self.state.phase == Phase::Draft {
-            return;
-        }
-        if self.state.phase.is_back() {
-            self.desire(desired.flags, desired.share);
-            self.note("somebody else wrote the flags document: it is taken back");
-        } else {
-            self.state.desired = found;
-            self.hold(Hold::ExternalChange);
-        }
-    }
-
     pub(super) fn look(&mut self) {
         let Some(look) = &self.input.look else { return };
         self.state.looks += 1;
@@ -111,14 +87,14 @@ impl<'a> Turn<'a> {
                 self.note(format!("quality signed off by {}: {}", signal.source, signal.reason));
             }
         }
-        let watches = matches!(
-            self.state.phase,
-            Phase::Observing | Phase::AwaitingApproval | Phase::Held | Phase::Done
-        );
+        // Whatever is on its way, what is seen may fail: only what is over, or not begun, is not judged.
+        let watches = self.state.phase != Phase::Draft && !self.state.phase.is_back();
         // What Done sees of everybody is the last stage's.
         let at = self.state.stage.min(self.plan.stages.len().saturating_sub(1));
         if let Some(stage) = self.plan.stages.get(at).filter(|_| watches) {
-            self.state.evidence.absorb(self.plan, look, self.input.at);
+            let under_way = matches!(self.state.phase, Phase::Applying | Phase::Settling);
+            let observed = stage.is_exposed() && !under_way;
+            self.state.evidence.absorb(self.plan, look, self.input.at, observed);
             let gates = Gates { plan: self.plan, state: &self.state, look, at: self.input.at };
             self.gates = gates.evaluate(stage);
         }
@@ -146,11 +122,14 @@ impl<'a> Turn<'a> {
                 Verb::Hold,
                 Phase::Applying | Phase::Settling | Phase::Observing | Phase::AwaitingApproval,
             ) => self.hold(Hold::Ordered),
-            (Verb::Resume, Phase::Held) => self.resume(),
+            (Verb::Resume, Phase::Held) => return self.resume(),
             (Verb::Approve, Phase::AwaitingApproval) => self.next_stage(),
             (Verb::Advance, Phase::Observing | Phase::AwaitingApproval | Phase::Held) => {
                 if self.state.held == Some(Hold::ExternalChange) {
                     return Err("the document is somebody else's: resume takes it back".to_owned());
+                }
+                if self.is_other_plan() {
+                    return Err("the plan is another one: resume adopts it".to_owned());
                 }
                 if self.gates.iter().any(|gate| gate.verdict == GateVerdict::Fail) {
                     return Err("a gate fails".to_owned());
@@ -169,6 +148,7 @@ impl<'a> Turn<'a> {
     fn begin(&mut self, stage: usize) {
         self.state.stage = stage;
         self.apply();
+        self.state.started = self.state.desired.generation;
     }
 
     fn begin_again(&mut self) -> Result<(), String> {
@@ -182,6 +162,9 @@ impl<'a> Turn<'a> {
         if self.input.kill_file {
             return Err("the kill file is there".to_owned());
         }
+        if self.fresh(done).is_some_and(|look| look.fast_left > 0) {
+            return Err("requests leave in fast mode".to_owned());
+        }
         let stage = rollback.map_or(0, |rollback| rollback.stage).saturating_sub(1);
         // What was evidence of harm then is none of what is tried now.
         self.state.evidence = Evidence::default();
@@ -190,9 +173,17 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    fn resume(&mut self) {
+    fn resume(&mut self) -> Result<(), String> {
+        if self.is_other_plan() {
+            self.adopt_plan()?;
+        }
         match self.state.held {
-            Some(Hold::ExternalChange | Hold::Skew { .. } | Hold::Failed { .. }) => self.apply(),
+            Some(Hold::Failed { .. }) => {
+                // It was looked at: what failed then is none of what is tried now.
+                self.gates.clear();
+                self.begin(self.state.stage);
+            }
+            Some(Hold::ExternalChange | Hold::PlanChanged | Hold::Skew { .. }) => self.apply(),
             _ if self.state.observing_since.is_none() => self.apply(),
             // The stage has its time again.
             _ => {
@@ -200,23 +191,36 @@ impl<'a> Turn<'a> {
                 self.enter(Phase::Observing);
             }
         }
+        Ok(())
     }
 
     /// Sets the stage's flags; what is seen under them counts from anew.
     fn apply(&mut self) {
-        let Some(stage) = self.stage() else { return };
+        let Some(stage) = self.stage() else { return self.stay() };
         self.desire(stage.flags, stage.share);
+        self.state.stage_name.clone_from(&stage.name);
         self.state.evidence.next_stage();
         self.state.observing_since = None;
         self.state.stage_entered = self.at();
         self.enter(Phase::Applying);
     }
 
+    /// Past the last stage its flags stay.
+    fn stay(&mut self) {
+        if let Some(last) = self.plan.stages.last() {
+            self.desire(last.flags, last.share);
+        }
+        self.enter(Phase::Done);
+    }
+
     fn next_stage(&mut self) {
         self.state.stage += 1;
         match self.stage() {
             Some(_) => self.apply(),
-            None => self.enter(Phase::Done),
+            None => {
+                self.state.stage_name.clear();
+                self.enter(Phase::Done);
+            }
         }
     }
 
@@ -224,17 +228,20 @@ impl<'a> Turn<'a> {
         match self.state.phase {
             Phase::Applying => self.proceed_applying(),
             Phase::Settling if self.lasted() >= self.plan.timing.settle => {
+                // What was seen on the way counts for harm only.
+                self.state.evidence.next_stage();
                 self.state.observing_since = Some(self.at());
                 self.enter(Phase::Observing);
             }
             Phase::Observing | Phase::AwaitingApproval => self.proceed_observing(),
             Phase::RollingBack | Phase::Failed => self.proceed_rolling_back(),
+            Phase::RolledBack => self.proceed_rolled_back(),
             _ => {}
         }
     }
 
     fn proceed_applying(&mut self) {
-        let laggards = self.laggards();
+        let laggards = self.laggards(self.state.entered);
         if laggards.as_ref().is_some_and(Vec::is_empty) {
             self.enter(Phase::Settling);
         } else if self.lasted() >= self.plan.timing.apply {
@@ -267,27 +274,21 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// The instances that are up without the document; `None` where none is seen to be up.
-    pub(super) fn laggards(&self) -> Option<Vec<String>> {
-        let look: &Observations = self.input.look.as_ref()?;
+    /// The look, where its data is fresh and newer than what was ordered at `since`.
+    pub(super) fn fresh(&self, since: Millis) -> Option<&'a Observations> {
+        let (at, late) = (self.at(), self.plan.timing.tick.saturating_mul(2));
+        let is_fresh = |age: Millis| age <= late && at.saturating_sub(age) >= since;
+        self.input.look.as_ref().filter(|look| look.age.is_some_and(is_fresh))
+    }
+
+    /// The instances that are up without the document, as data newer than `since` says; `None` where
+    /// none is seen to be up.
+    pub(super) fn laggards(&self, since: Millis) -> Option<Vec<String>> {
+        let look = self.fresh(since)?;
         let up = || look.instances.iter().filter(|instance| instance.up);
         up().next()?;
         let behind = |instance: &&Instance| instance.generation < self.state.desired.generation;
         Some(up().filter(behind).map(|instance| instance.name.clone()).collect())
-    }
-
-    /// Sidecars take exposure away by themselves where nobody renews it.
-    pub(super) fn keep_lease(&mut self) {
-        let (at, lasts) = (self.at(), self.plan.timing.lease);
-        let desired = &mut self.state.desired;
-        if !desired.is_exposed() || lasts == 0 {
-            desired.lease_until = None;
-            return;
-        }
-        let half_over = |until: Millis| until.saturating_sub(at) < lasts / 2;
-        if desired.lease_until.is_none_or(half_over) {
-            desired.lease_until = Some(at.saturating_add(lasts));
-        }
     }
 
     fn ordered_back(&mut self, hard: bool, command: &Command) {

@@ -1,138 +1,89 @@
-//! What is asked of a made-up rollout, and when the answer is yes: by the engines that the gates go
-//! by.
+//! What is asked of a made-up rollout, and when the answer is yes: by the gates.
 
 use super::random::Random;
 use super::traffic::{Shape, Traffic};
-use crate::rollout::counts::{EProcess, design_effect};
-use crate::rollout::latency::{Latencies, cluster_effect, interval};
-use crate::rollout::observe::{Arm, REPLICATES, Replicate};
+use crate::bucket::Share;
+use crate::rollout::gates::{GateVerdict, Gates};
+use crate::rollout::observe::{Arm, Instance, Observations};
+use crate::rollout::plan::{Gate, Millis, Plan, Stage};
+use crate::rollout::state::State;
 
-/// When latency is expected to be decided.
-const EXPECTED: u64 = 10_000;
-
-/// What a gate might say.
+/// What gates might say.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Question {
-    /// That the canary errs more often.
-    Harm,
-    /// That it errs less than so many times as often.
-    Within(f64),
-    /// That more of its answers are slow.
-    Tail,
-    /// That its first event comes sooner than so much of the control's.
-    Faster(f64),
-    /// That it comes later.
-    Slower(f64),
-    /// That it errs more often, has more slow answers, or is later than so much: any of what rolls
-    /// back.
-    Any(f64),
+    /// That one of these fails.
+    Fails(&'static [Gate]),
+    /// That this one passes.
+    Passes(&'static [Gate]),
 }
 
-/// What the counts are divided by.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Divided {
-    /// By nothing.
-    Not,
-    /// By what was seen of the control in so many looks before; `None` for as many as the rollout's.
-    By(Option<u32>),
+/// A rollout that can be made up again and again.
+pub(super) struct Trial {
+    pub(super) plan: Plan,
+    /// The stage that is looked at.
+    pub(super) stage: Stage,
+    pub(super) question: Question,
+    pub(super) shape: Shape,
+    /// How many looks there are before anybody is exposed.
+    pub(super) before: u32,
+    pub(super) looks: u32,
 }
 
-/// What was seen before anybody was exposed.
-struct Baseline {
-    errors: f64,
-    tail: f64,
-    slow_above: usize,
-}
-
-impl Baseline {
-    fn see(shape: Shape, divided: Divided, looks: u32, random: &mut Random) -> Baseline {
-        let seen = if let Divided::By(Some(few)) = divided { few } else { looks };
+impl Trial {
+    /// The look, from 1, at which the answer is yes for the first time.
+    pub(super) fn ask(&self, random: &mut Random) -> Option<u32> {
+        let mut state = State::new(&self.plan, 0, 0);
         // Other users than the rollout's, of the same kind: what is divided by owes them nothing.
-        let traffic = Traffic::new(Shape { share: 0.0, ..shape }, looks, random);
-        let mut parts = [Replicate::default(); REPLICATES];
-        let mut latencies = Latencies::default();
-        for _ in 0..seen {
-            let [_, control] = traffic.look(random);
-            for (sum, part) in parts.iter_mut().zip(&control.replicates) {
-                sum.errors += part.errors;
-            }
-            latencies.add(&control);
+        let traffic = Traffic::new(Shape { share: 0.0, ..self.shape }, self.looks, random);
+        for at in 0..self.before {
+            let look = look(traffic.look(random));
+            state.evidence.absorb(&self.plan, &look, self.at(at), false);
         }
-        let slow_above = latencies.quantile_edge(0.95).unwrap_or(usize::MAX);
-        match divided {
-            Divided::Not => Baseline { errors: 1.0, tail: 1.0, slow_above },
-            Divided::By(_) => Baseline {
-                errors: design_effect(&parts),
-                tail: cluster_effect(&latencies),
-                slow_above,
-            },
-        }
+        state.evidence.next_stage();
+        let traffic = Traffic::new(self.shape, self.looks, random);
+        (1..=self.looks).find(|number| {
+            let (look, at) = (look(traffic.look(random)), self.at(self.before + number));
+            state.evidence.absorb(&self.plan, &look, at, true);
+            let gates = Gates { plan: &self.plan, state: &state, look: &look, at };
+            self.question.is_answered(&gates, &self.stage)
+        })
     }
-}
 
-/// What has been seen of a rollout so far.
-struct Evidence {
-    baseline: Baseline,
-    errors: EProcess,
-    tail: EProcess,
-    canary: Latencies,
-    control: Latencies,
+    fn at(&self, look: u32) -> Millis {
+        u64::from(look) * self.plan.timing.tick
+    }
 }
 
 impl Question {
-    /// The look, from 1, at which the answer is yes for the first time.
-    pub(super) fn ask(
-        self,
-        shape: Shape,
-        divided: Divided,
-        alpha: f64,
-        looks: u32,
-        random: &mut Random,
-    ) -> Option<u32> {
-        let errors = match self {
-            Question::Within(margin) => EProcess::pass(margin),
-            _ => EProcess::harm(),
+    pub(super) fn gates(self) -> &'static [Gate] {
+        let (Question::Fails(gates) | Question::Passes(gates)) = self;
+        gates
+    }
+
+    fn is_answered(self, gates: &Gates<'_>, stage: &Stage) -> bool {
+        let wanted = match self {
+            Question::Fails(_) => GateVerdict::Fail,
+            Question::Passes(_) => GateVerdict::Pass,
         };
-        let mut evidence = Evidence {
-            baseline: Baseline::see(shape, divided, looks, random),
-            errors,
-            tail: EProcess::harm(),
-            canary: Latencies::default(),
-            control: Latencies::default(),
-        };
-        let traffic = Traffic::new(shape, looks, random);
-        (1..=looks).find(|_| {
-            evidence.take(&traffic.look(random));
-            evidence.says(self, alpha)
-        })
+        gates.evaluate(stage).iter().any(|report| report.verdict == wanted)
     }
 }
 
-impl Evidence {
-    fn take(&mut self, arms: &[Arm; 2]) {
-        let Baseline { errors, tail, slow_above } = self.baseline;
-        let [canary, control] = arms;
-        let failed = |arm: &Arm| (arm.requests(), arm.errors() as f64 / errors);
-        self.errors.look(failed(canary), failed(control));
-        let slow = |arm: &Arm| {
-            let above: u64 = arm.first.iter().skip(slow_above.saturating_add(1)).sum();
-            (arm.first.iter().sum(), above as f64 / tail)
-        };
-        self.tail.look(slow(canary), slow(control));
-        self.canary.add(canary);
-        self.control.add(control);
+impl Shape {
+    pub(super) fn shares(self) -> Share {
+        Share::from_percent(100.0 * self.share).unwrap_or(Share::NONE)
     }
+}
 
-    fn says(&self, question: Question, alpha: f64) -> bool {
-        let between = || interval(&self.canary, &self.control, alpha, EXPECTED);
-        match question {
-            Question::Harm | Question::Within(_) => self.errors.rejects(alpha),
-            Question::Tail => self.tail.rejects(alpha),
-            Question::Faster(most) => between().is_some_and(|found| found.high <= most),
-            Question::Slower(least) => between().is_some_and(|found| found.low >= least),
-            Question::Any(least) => [Question::Harm, Question::Tail, Question::Slower(least)]
-                .into_iter()
-                .any(|one| self.says(one, alpha)),
-        }
-    }
+/// A look that is fresh and the same everywhere.
+fn look([canary, control]: [Arm; 2]) -> Observations {
+    let instance = Instance {
+        name: "self".to_owned(),
+        up: true,
+        generation: 0,
+        breaker: None,
+        overridden: false,
+    };
+    let instances = vec![instance];
+    Observations { canary, control, instances, age: Some(0), ..Observations::default() }
 }

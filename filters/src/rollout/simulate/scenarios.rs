@@ -1,8 +1,9 @@
 //! What is simulated, and what must come of it: rollout facts, section 2.5.
 
 use super::Bound;
-use super::question::{Divided, Question};
+use super::question::{Question, Trial};
 use super::traffic::Shape;
+use crate::rollout::plan::{Gate, Plan, Stage, Step};
 
 /// The chance that a gate passes at its margin.
 const PASS: f64 = 0.05;
@@ -10,8 +11,12 @@ const PASS: f64 = 0.05;
 /// The chance that a rollout is rolled back for nothing.
 const ROLLOUT: f64 = 0.01;
 
-/// The part of [`ROLLOUT`] that one gate has in one stage: of four gates in five stages.
-const GATE: f64 = ROLLOUT / 20.0;
+/// The gates that compare.
+const COMPARING: &[Gate] = &[Gate::Errors, Gate::Tail, Gate::Quality, Gate::Latency];
+
+const ERRORS: &[Gate] = &[Gate::Errors];
+const TAIL: &[Gate] = &[Gate::Tail];
+const LATENCY: &[Gate] = &[Gate::Latency];
 
 /// One scenario.
 #[derive(Clone, Copy)]
@@ -21,10 +26,29 @@ pub(super) struct Scenario {
     pub(super) bound: Bound,
     /// At how many looks it ends, if before the others.
     pub(super) within: u32,
-    pub(super) question: Question,
-    pub(super) shape: Shape,
-    pub(super) divided: Divided,
-    pub(super) alpha: f64,
+    question: Question,
+    shape: Shape,
+    /// How many looks there are before anybody is exposed; `None` for what the thresholds ask for.
+    before: Option<u32>,
+    /// The rise of errors that passes in absolute terms; `None` for the default.
+    absolute: Option<f64>,
+}
+
+impl Scenario {
+    /// As a rollout by the default plan, at a stage of its later ones.
+    pub(super) fn trial(&self, looks: u32) -> Trial {
+        let mut plan = Plan::default_plan("simulated");
+        let go_by = &mut plan.thresholds;
+        go_by.errors_absolute = self.absolute.unwrap_or(go_by.errors_absolute);
+        let asked = go_by.baseline.div_ceil(self.shape.requests.max(1) as u64);
+        let before = self.before.unwrap_or(u32::try_from(asked).unwrap_or(u32::MAX));
+        let (gates, share) = (self.question.gates().to_vec(), self.shape.shares());
+        let of_default =
+            plan.stages.iter().rev().find(|stage| stage.gates.contains(&Gate::Latency));
+        let stage = of_default.map(|stage| Stage { gates, share, ..stage.clone() });
+        let stage = stage.unwrap_or_else(|| Stage::named("none", Step::Canary));
+        Trial { plan, stage, question: self.question, shape: self.shape, before, looks }
+    }
 }
 
 /// Every scenario.
@@ -32,14 +56,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     [same(), margin(), harm(), latency()].concat()
 }
 
-/// Nothing differs, 10 % canary, errors of 1 %. One engine is asked at the α of a whole rollout, which
-/// is harder than what a gate is asked.
+/// Nothing differs, 10 % canary, errors of 1 %.
 const SAME: Scenario = Scenario {
     name: "nothing differs: errors",
     counted: "false rollback",
     bound: Bound::AtMost(ROLLOUT),
     within: u32::MAX,
-    question: Question::Harm,
+    question: Question::Fails(ERRORS),
     shape: Shape {
         share: 0.1,
         rate: 0.01,
@@ -47,10 +70,11 @@ const SAME: Scenario = Scenario {
         sd: 0.8,
         latency: 1.0,
         icc: 0.0,
+        told: true,
         requests: 1_000,
     },
-    divided: Divided::By(None),
-    alpha: ROLLOUT,
+    before: None,
+    absolute: None,
 };
 
 /// As [`SAME`], with users who make ten requests each on average, unevenly, that resemble each other.
@@ -61,47 +85,34 @@ const CLUSTERED: Scenario = Scenario {
 };
 
 fn same() -> Vec<Scenario> {
-    let share = |name, share| Scenario { name, shape: Shape { share, ..SAME.shape }, ..SAME };
+    let share = |name, share, of: Scenario| {
+        let shape = Shape { share, ..of.shape };
+        Scenario { name, shape, ..of }
+    };
+    let asked =
+        |name, gates, of: Scenario| Scenario { name, question: Question::Fails(gates), ..of };
+    let any = asked("nothing differs: any gate, users clustered", COMPARING, CLUSTERED);
     vec![
         SAME,
-        share("nothing differs: errors, 1 % share", 0.01),
-        share("nothing differs: errors, 50 % share", 0.5),
-        Scenario { name: "nothing differs: errors, not divided", divided: Divided::Not, ..SAME },
+        share("nothing differs: errors, 1 % share", 0.01, SAME),
+        share("nothing differs: errors, 50 % share", 0.5, SAME),
         CLUSTERED,
+        share("nothing differs: errors, 50 % share, users clustered", 0.5, CLUSTERED),
         Scenario {
-            name: "nothing differs: errors, users clustered, not divided",
-            divided: Divided::Not,
+            name: "nothing differs: errors, users clustered but not told",
+            shape: Shape { told: false, ..CLUSTERED.shape },
             bound: Bound::Exceeds(ROLLOUT),
             ..CLUSTERED
         },
+        asked("nothing differs: slow answers, users clustered", TAIL, CLUSTERED),
+        asked("nothing differs: first events, users clustered", LATENCY, CLUSTERED),
+        asked("nothing differs: any gate", COMPARING, SAME),
+        any,
+        share("nothing differs: any gate, 50 % share, users clustered", 0.5, any),
         Scenario {
-            name: "nothing differs: errors, users clustered, divided by one look's",
-            divided: Divided::By(Some(1)),
-            bound: Bound::Shown,
-            ..CLUSTERED
-        },
-        Scenario {
-            name: "nothing differs: slow answers, users clustered",
-            question: Question::Tail,
-            ..CLUSTERED
-        },
-        Scenario { name: "nothing differs: first events", question: Question::Slower(1.0), ..SAME },
-        Scenario {
-            name: "nothing differs: first events, users clustered",
-            question: Question::Slower(1.0),
-            ..CLUSTERED
-        },
-        Scenario {
-            name: "nothing differs: any of the three",
-            question: Question::Any(1.05),
-            alpha: GATE,
-            ..SAME
-        },
-        Scenario {
-            name: "nothing differs: any of the three, users clustered",
-            question: Question::Any(1.05),
-            alpha: GATE,
-            ..CLUSTERED
+            name: "nothing differs: any gate, users clustered, one look before",
+            before: Some(1),
+            ..any
         },
     ]
 }
@@ -111,9 +122,10 @@ fn margin() -> Vec<Scenario> {
         name: "errors at the margin",
         counted: "false advance",
         bound: Bound::AtMost(PASS),
-        question: Question::Within(1.5),
+        question: Question::Passes(ERRORS),
         shape: Shape { errors: 1.5, ..SAME.shape },
-        alpha: PASS,
+        // So that the margin is 1.5 whatever the base rate is told to be.
+        absolute: Some(0.0),
         ..SAME
     };
     vec![
@@ -133,45 +145,42 @@ fn margin() -> Vec<Scenario> {
             counted: "advanced",
             bound: Bound::Shown,
             shape: Shape { share: 0.5, ..SAME.shape },
+            absolute: None,
             ..at
         },
     ]
 }
 
-/// What the facts ask for and no test can do: 99 % within 15 looks. At this α, one that looked at these
-/// 15,000 requests only once, at the end, would find 98.3 %; this one, which may look at all times,
-/// finds 92 %, and 99 % within 21 looks.
-pub(super) const UNMET: &str = "errors three times, 15 looks, not divided";
-
 fn harm() -> Vec<Scenario> {
-    // Of independent requests whose design effect is known to be 1.
-    let known = Scenario {
-        name: "errors three times, 25 looks, not divided",
+    let shown = Scenario {
+        name: "errors three times, 15 looks of 1000 requests",
         counted: "detected",
-        bound: Bound::AtLeast(0.99),
-        within: 25,
+        bound: Bound::Shown,
+        within: 15,
         shape: Shape { errors: 3.0, ..SAME.shape },
-        divided: Divided::Not,
-        alpha: GATE,
         ..SAME
     };
-    // As twenty replicates tell it, the design effect is often more than 1, which costs some looks.
-    let told = Scenario { bound: Bound::Shown, divided: Divided::By(None), ..known };
+    let sized = |name, requests| {
+        let shape = Shape { requests, ..shown.shape };
+        Scenario { name, shape, ..shown }
+    };
+    let enough = sized("errors three times, 15 looks of 2000 requests", 2_000);
     vec![
-        Scenario { name: UNMET, within: 15, ..known },
-        known,
-        Scenario { name: "errors three times, 25 looks", ..told },
+        shown,
+        sized("errors three times, 15 looks of 1250 requests", 1_250),
+        sized("errors three times, 15 looks of 1500 requests", 1_500),
+        Scenario { bound: Bound::AtLeast(0.99), ..enough },
         Scenario {
             name: "errors three times",
             bound: Bound::AtLeast(0.99),
             within: u32::MAX,
-            ..told
+            ..shown
         },
         Scenario {
             name: "errors three times, users clustered",
             within: u32::MAX,
-            shape: Shape { icc: 0.2, ..told.shape },
-            ..told
+            shape: Shape { icc: 0.2, ..shown.shape },
+            ..shown
         },
     ]
 }
@@ -183,18 +192,16 @@ fn latency() -> Vec<Scenario> {
         name: "first events at .95, asked for .95",
         counted: "false advance",
         bound: Bound::AtMost(PASS),
-        question: Question::Faster(0.95),
+        question: Question::Passes(LATENCY),
         shape: Shape { latency: 0.95, ..shape },
-        alpha: PASS,
         ..SAME
     };
     let slower = Scenario {
         name: "first events at 1.05, stopped at 1.05",
         counted: "false rollback",
         bound: Bound::AtMost(ROLLOUT),
-        question: Question::Slower(1.05),
+        question: Question::Fails(LATENCY),
         shape: Shape { latency: 1.05, ..shape },
-        alpha: GATE,
         ..SAME
     };
     let detected = Scenario {

@@ -25,7 +25,7 @@ pub(super) struct Shape {
     pub(super) share: f64,
     /// The control's rate of errors.
     pub(super) rate: f64,
-    /// The canary's rate over the control's.
+    /// The canary's rate over the control's; faults come as errors do.
     pub(super) errors: f64,
     /// The standard deviation of the logarithm of the first event.
     pub(super) sd: f64,
@@ -34,6 +34,8 @@ pub(super) struct Shape {
     /// The correlation of two requests of one user, in errors as in latency; with 0, every request is
     /// a user of its own.
     pub(super) icc: f64,
+    /// Whether a user's requests are all in one replicate, as they are; else each is in any.
+    pub(super) told: bool,
     /// Eligible requests of both cohorts in a look.
     pub(super) requests: usize,
 }
@@ -80,7 +82,9 @@ impl Traffic {
             let [canary, control] = &mut arms;
             let arm = if user.canary { canary } else { control };
             let logarithm = user.mean + within * random.normal();
-            if let Some(part) = arm.replicates.get_mut(user.replicate) {
+            let replicate = if self.shape.told { user.replicate } else { random.below(REPLICATES) };
+            arm.faults[0] += u64::from(random.happens(user.errs));
+            if let Some(part) = arm.replicates.get_mut(replicate) {
                 part.requests += 1;
                 part.errors += u64::from(random.happens(user.errs));
                 part.firsts += 1;
@@ -149,6 +153,7 @@ mod tests {
                 sd: 0.8,
                 latency: 0.9,
                 icc,
+                told: true,
                 requests: 1_000,
             };
             let mut random = Random::of(5, 0, 0);

@@ -21,10 +21,19 @@ fn verb() -> impl Strategy<Value = Option<Verb>> {
     ]
 }
 
-fn course() -> impl Strategy<Value = Vec<(u8, Option<Verb>, u64)>> {
+/// What somebody else writes: nothing, everybody, or nobody.
+fn edit() -> impl Strategy<Value = Option<f64>> {
+    prop_oneof![40 => Just(None), 1 => Just(Some(100.0)), 1 => Just(Some(0.0))]
+}
+
+type Moment = (u8, Option<Verb>, i64, Option<f64>, bool);
+
+fn course() -> impl Strategy<Value = Vec<Moment>> {
     let wrong = prop_oneof![30 => Just(0_u8), 1 => 1..WRONG.len() as u8];
-    let passes = prop_oneof![20 => Just(TICK), 1 => Just(2_000_000)];
-    prop::collection::vec((wrong, verb(), passes), 1..160)
+    // Now and then the clock is set, forth or back.
+    let passes = prop_oneof![20 => Just(TICK as i64), 1 => Just(2_000_000), 1 => Just(-700_000)];
+    let replanned = prop_oneof![60 => Just(false), 1 => Just(true)];
+    prop::collection::vec((wrong, verb(), passes, edit(), replanned), 1..160)
 }
 
 proptest! {
@@ -35,20 +44,27 @@ proptest! {
     /// is decided again from what was written down, bit for bit.
     #[test]
     fn invariants_and_replay(course in course()) {
-        let plan = plan();
+        let mut plan = plan();
+        let first = plan.clone();
         let mut state = State::new(&plan, 0, 0);
-        let mut at = 0;
+        let mut at = 1_000_000_000_u64;
         let mut written = Vec::new();
-        for (wrong, verb, passes) in course {
-            at += passes;
+        for (wrong, verb, passes, edit, replanned) in course {
+            at = at.saturating_add_signed(passes);
+            plan.thresholds.min_samples += u64::from(replanned);
             let wrong = WRONG[usize::from(wrong)];
             let seen = (state.phase != Phase::Draft).then(|| look(&state, wrong));
             let command = |verb| Command { verb, actor: "ann".to_owned(), reason: "x".to_owned() };
+            let mut document = state.desired;
+            if let Some(percent) = edit {
+                document.generation += 1;
+                document.share = Share::from_percent(percent).unwrap();
+            }
             let input = Input {
                 at,
                 look: seen,
                 commands: verb.map(command).into_iter().collect(),
-                document: Some(state.desired).filter(|_| state.phase != Phase::Draft),
+                document: Some(document).filter(|_| state.phase != Phase::Draft),
                 kill_file: false,
             };
             let before = state.clone();
@@ -83,17 +99,19 @@ proptest! {
             prop_assert!(!resting || state.desired.share == Share::NONE);
             prop_assert!(!resting || !state.desired.flags.runtime);
             let line = serde_json::to_string(&(&input, &decision)).unwrap();
-            written.push((before, line));
+            written.push((before, plan.clone(), line));
         }
-        let mut again = State::new(&plan, 0, 0);
-        for (before, line) in written {
+        let mut again = State::new(&first, 0, 0);
+        for (before, plan, line) in written {
             prop_assert_eq!(&again, &before);
+            let (_, read): (Input, Decision) = serde_json::from_str(&line).unwrap();
             let kept: serde_json::Value = serde_json::from_str(&line).unwrap();
             let input: Input = serde_json::from_value(kept[0].clone()).unwrap();
             let state = serde_json::to_string(&again).unwrap();
             again = serde_json::from_str(&state).unwrap();
             let decision = decide(&plan, &again, &input);
             prop_assert_eq!(serde_json::to_string(&(&input, &decision)).unwrap(), line);
+            prop_assert_eq!(&decision, &read);
             again = decision.state;
         }
     }
