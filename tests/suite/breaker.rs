@@ -98,3 +98,59 @@ async fn a_message_that_lost_its_mode_or_room_and_the_next_is_safe() {
         assert!(!second.message.is_fast(), "{cause}");
     }
 }
+
+/// Answers as the user of the message says: `user-2` is canary, `user-1` control, by their published
+/// ranks.
+async fn failing(control_fails_too: bool) -> Origin {
+    Origin::start(move |request| {
+        let is_canary = request.header("x-user") == Some("user-2");
+        match is_canary || control_fails_too {
+            true => Answer::status("503 Service Unavailable", "", "{}"),
+            false => Answer::ok("{}"),
+        }
+    })
+    .await
+}
+
+async fn ask(modegate: &Modegate, user: &str, times: usize) {
+    for _ in 0..times {
+        let request = Request::post(ROUTE, FAST).header("X-User", user);
+        Client::once(modegate.frontend(), request).await;
+    }
+}
+
+#[tokio::test]
+async fn twenty_errors_of_the_canary_alone_and_the_next_message_is_safe() {
+    let canary = "[flags]\ncontract = true\nruntime = true\n[canary]\npercent = 50\n\
+         salt = \"fast-mode/2026-12\"\nkey = [\"header:x-user\"]\n";
+    let config = format!("{canary}[breaker]\non = [\"errors\"]\n");
+    let cause = [("cause", "errors")];
+    let origin = failing(false).await;
+    let modegate = Modegate::start(&settings(&origin, &config)).await;
+    ask(&modegate, "user-1", 30).await;
+    ask(&modegate, "user-2", 19).await;
+    // Longer than it is looked at: nineteen are not enough.
+    tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+    modegate.counted("modegate_breaker_open", &[], 0.0).await;
+    ask(&modegate, "user-2", 1).await;
+    modegate.counted("modegate_breaker_open", &cause, 1.0).await;
+    ask(&modegate, "user-2", 1).await;
+    assert_eq!(origin.last().text(), DOWNGRADED);
+
+    // What led to it does not open it again.
+    let reset = json!({ "actor": "suite", "reason": "looked into" });
+    assert_eq!(modegate.call("DELETE", "/breaker", Some(reset)).await.status, 200);
+    tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+    modegate.counted("modegate_breaker_open", &[], 0.0).await;
+    modegate.counted("modegate_breaker_trips_total", &cause, 1.0).await;
+
+    // Where both fail it is not the mode's fault; where it is not asked for, nothing opens.
+    for (control_fails_too, config) in [(true, &config), (false, &canary.to_owned())] {
+        let origin = failing(control_fails_too).await;
+        let modegate = Modegate::start(&settings(&origin, config)).await;
+        ask(&modegate, "user-1", 30).await;
+        ask(&modegate, "user-2", 30).await;
+        tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+        modegate.counted("modegate_breaker_open", &[], 0.0).await;
+    }
+}

@@ -1,10 +1,13 @@
 //! What runs beside the listeners: each ends with the process.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use modegate_config::FlagSources;
+use modegate_filters::bucket::Cohort;
+use modegate_filters::rollout::emergency::Emergency;
+use modegate_filters::rollout::observe::Breaker;
 use pingora_core::server::{Server, ShutdownWatch};
 use pingora_core::services::background::{BackgroundService, background_service};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -13,7 +16,7 @@ use tokio::time::interval;
 use crate::data_plane::{ServerTls, Why};
 use crate::flags::{DocumentSource, Reload, Remote, Store, watch as watch_config};
 use crate::logging::Logging;
-use crate::metrics::Sources;
+use crate::metrics::{Metrics, Sources};
 use crate::parity::Parity;
 use crate::traces::Export;
 
@@ -22,6 +25,9 @@ const CERTIFICATES: Duration = Duration::from_secs(2);
 
 /// How often records are looked through.
 const SWEEP: Duration = Duration::from_millis(500);
+
+/// How often the canary's errors are compared with the control's.
+const COMPARE: Duration = Duration::from_secs(1);
 
 /// What runs beside the listeners, before it runs.
 pub struct Watches {
@@ -51,10 +57,11 @@ impl Watches {
 
     /// Has them run with the server.
     pub fn start(self, server: &mut Server, sources: &Sources, export: Option<Export>) {
-        let Sources { flags, config, parity, log, .. } = sources.clone();
+        let Sources { metrics, flags, config, parity, log, .. } = sources.clone();
         let [for_config, for_certificates] = self.hangups;
         let watch_flags = WatchFlags::new(&self.flag_sources, flags.clone());
         server.add_service(background_service("parity", SweepParity(parity, flags.clone())));
+        server.add_service(background_service("errors", WatchErrors(metrics, flags.clone())));
         server.add_service(background_service("overrides", Expiries(flags.clone(), log)));
         server.add_service(background_service("flag sources", watch_flags));
         let watch_config = WatchConfig::new(config, flags, for_config);
@@ -165,6 +172,29 @@ impl BackgroundService for SweepParity {
             tokio::select! {
                 _ = sweeps.tick() => self.0.sweep(self.1.snapshot().settings.window),
                 _ = shutdown.wait_for(|stopping| *stopping) => return,
+            }
+        }
+    }
+}
+
+/// Opens the breaker where the canary errs far more than the control does.
+pub struct WatchErrors(pub Arc<Metrics>, pub Arc<Store>);
+
+#[async_trait]
+impl BackgroundService for WatchErrors {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        let WatchErrors(metrics, store) = self;
+        let (began, mut emergency) = (Instant::now(), Emergency::default());
+        let mut looks = interval(COMPARE);
+        loop {
+            tokio::select! {
+                _ = looks.tick() => {}
+                _ = shutdown.wait_for(|stopping| *stopping) => return,
+            }
+            let now = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let arm = |cohort| metrics.rollout.totals(cohort);
+            if emergency.look(now, &arm(Cohort::Canary), &arm(Cohort::Control)) {
+                store.trip(Breaker::Errors);
             }
         }
     }
