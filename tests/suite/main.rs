@@ -94,6 +94,7 @@ mod request_ids;
 mod rollout_counts;
 mod rollout_oracles;
 mod rollout_simulate;
+mod rollout_whole;
 mod slow_clients;
 mod streaming;
 mod streams;

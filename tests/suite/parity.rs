@@ -17,7 +17,7 @@ mod repair;
 mod resends;
 mod rollback;
 mod runtime;
-mod serve;
+pub mod serve;
 mod strangers;
 mod texts;
 mod verdicts;

@@ -110,7 +110,7 @@ impl Call {
 }
 
 /// What bridge-client.ts sends.
-fn bridge_request(message: &Message, treatment: &Treatment) -> (String, Request) {
+pub fn bridge_request(message: &Message, treatment: &Treatment) -> (String, Request) {
     let rpc_id = uuid::Uuid::new_v4().to_string();
     let mut params = json!({ "text": message.text, "mode": "simple" });
     if let Some(room) = treatment.room(Some(&message.room)) {
@@ -133,7 +133,7 @@ fn bridge_request(message: &Message, treatment: &Treatment) -> (String, Request)
 }
 
 /// What its client is answered.
-fn answer(message: &Message, treatment: &Treatment, call: Option<&Call>) -> Vec<u8> {
+pub fn answer(message: &Message, treatment: &Treatment, call: Option<&Call>) -> Vec<u8> {
     if let Fault::Refuse(status) = treatment.fault {
         return whole(&format!("{status} No"), "application/json", r#"{"error":"no"}"#);
     }
