@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use modegate_config::Rollout;
+use modegate_config::{Document, Rollout};
 use modegate_filters::rollout::decide::{Command, Decision, Input, decide};
 use modegate_filters::rollout::gates::GateReport;
 use modegate_filters::rollout::incident::Incident;
@@ -202,6 +202,14 @@ impl Controller {
         view::rollout(&self.plan, &self.lock(), now())
     }
 
+    /// The flags document, as sidecars are to take it over.
+    ///
+    /// # Errors
+    /// Where it cannot be read, in words.
+    pub fn document(&self) -> Result<Option<Document>, String> {
+        self.actuation.file.read().map_err(|error| error.to_string())
+    }
+
     /// What went wrong so far.
     pub fn incidents(&self) -> &Incidents {
         &self.incidents
@@ -254,7 +262,8 @@ impl Controller {
         let mut looks = open.looks.clone();
         let look = sampled.map(|sampled| {
             let mut look: Observations = looks.look(at, sampled.samples, sampled.age);
-            look.exemplars = sampled.exemplars;
+            let since = open.state.stage_entered;
+            look.exemplars = sampled.exemplars.into_iter().filter(|one| one.at >= since).collect();
             look.signals = std::mem::take(signals);
             look
         });
