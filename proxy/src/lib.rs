@@ -14,5 +14,6 @@ pub mod logging;
 pub mod metrics;
 pub mod parity;
 mod plain_client;
+pub mod rollout;
 pub mod server;
 pub mod traces;

@@ -91,6 +91,7 @@ mod replay;
 mod request_ids;
 mod rollout_counts;
 mod rollout_oracles;
+mod rollout_prometheus;
 mod rollout_simulate;
 mod slow_clients;
 mod streaming;

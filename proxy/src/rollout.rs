@@ -1,0 +1,3 @@
+//! The rollout as a running controller follows it.
+
+pub mod prometheus;
