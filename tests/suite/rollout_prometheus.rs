@@ -28,6 +28,15 @@ async fn sidecar(origin: &Origin, admin: &str) -> Modegate {
     Modegate::start(&settings(origin, &format!("{SETTINGS}{admin}"))).await
 }
 
+/// An origin that fails where the request says so.
+async fn failing() -> Origin {
+    Origin::start(|received| match received.header("x-fail") {
+        Some("yes") => Answer::status("500 Internal Server Error", "", "{}"),
+        _ => Answer::ok("{}"),
+    })
+    .await
+}
+
 /// What clients sent of each user, and how much of it failed.
 #[derive(Default)]
 struct Sent {
@@ -136,11 +145,7 @@ impl Seen {
 
 #[tokio::test]
 async fn all_that_was_sent_is_seen_once() {
-    let origin = Origin::start(|received| match received.header("x-fail") {
-        Some("yes") => Answer::status("500 Internal Server Error", "", "{}"),
-        _ => Answer::ok("{}"),
-    })
-    .await;
+    let origin = failing().await;
     let mut sidecars = Vec::new();
     for _ in 0..3 {
         sidecars.push(sidecar(&origin, "127.0.0.1:0").await);
@@ -198,6 +203,22 @@ async fn all_that_was_sent_is_seen_once() {
     drop(prometheus);
     let nothing = seen.source.samples().await;
     assert!(matches!(nothing, Err(Fault::Unreachable(_))), "{nothing:?}");
+}
+
+#[tokio::test]
+async fn native_histograms_are_counted_as_well() {
+    let origin = failing().await;
+    let sidecar = sidecar(&origin, "127.0.0.1:0").await;
+    let prometheus = Prometheus::native(&[sidecar.admin()], "1s").await;
+    let mut seen = Seen::new(&prometheus);
+    seen.until("the sidecar", &[true]).await;
+    let classic = prometheus.query("count(modegate_rollout_first_seconds_bucket)").await;
+    assert!(classic.is_empty(), "the native form only: {classic:?}");
+    let sent = Sent::default();
+    for _ in 0..3 {
+        sent.send(sidecar.frontend(), 20).await;
+        seen.all(&sent).await;
+    }
 }
 
 #[tokio::test]

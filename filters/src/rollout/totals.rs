@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(delta(&bare, &bare), Totals::default());
         let some = totals(&vec![3; len()]);
         assert_eq!(delta(&bare, &some), some);
-        assert_eq!(seen(&[some.clone()]).canary, some.canary);
+        assert_eq!(seen(std::slice::from_ref(&some)).canary, some.canary);
     }
 
     proptest! {

@@ -143,9 +143,10 @@ fn read(
             samples.push(down(name));
             continue;
         }
+        // One whose first scrape ended between the two questions is of now.
         let of_it = scraped.iter().find(|one| one.label("instance") == name);
-        let at = of_it.and_then(Series::number).ok_or_else(|| fault("never scraped"))?;
-        age = age.max(Some(((now - at).max(0.0) * 1000.0).round() as Millis));
+        let ago = of_it.and_then(Series::number).map(|at| (now - at).max(0.0));
+        age = age.max(ago.map(|ago| (ago * 1000.0).round() as Millis));
         samples.push(instance::sample(&name, &series).map_err(|why| fault(&why))?);
     }
     Ok((samples, age))

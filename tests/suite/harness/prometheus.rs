@@ -30,15 +30,25 @@ impl Prometheus {
     /// of a server.
     pub async fn start(target: &Address, rules: &Path) -> Prometheus {
         let rules = format!("rule_files: [\"{}\"]\n", rules.display());
-        Prometheus::with(&[target], "500ms", &rules).await
+        Prometheus::with(&[target], "500ms", &rules, &[]).await
     }
 
     /// Starts it without rules, to scrape these at this interval.
     pub async fn of(targets: &[&Address], interval: &str) -> Prometheus {
-        Prometheus::with(targets, interval, "").await
+        Prometheus::with(targets, interval, "", &[]).await
     }
 
-    async fn with(targets: &[&Address], interval: &str, rules: &str) -> Prometheus {
+    /// The same, which keeps histograms in the native form only.
+    pub async fn native(targets: &[&Address], interval: &str) -> Prometheus {
+        Prometheus::with(targets, interval, "", &["--enable-feature=native-histograms"]).await
+    }
+
+    async fn with(
+        targets: &[&Address],
+        interval: &str,
+        rules: &str,
+        arguments: &[&str],
+    ) -> Prometheus {
         let dir = TempDir::new();
         let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
         let config = format!(
@@ -50,7 +60,7 @@ impl Prometheus {
         let mut command = Command::new("prometheus");
         command.arg(format!("--config.file={}", file.display()));
         command.arg(format!("--storage.tsdb.path={}", dir.path().join("data").display()));
-        command.arg("--web.listen-address=127.0.0.1:0");
+        command.arg("--web.listen-address=127.0.0.1:0").args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = found("prometheus", command.spawn());
         let log = Arc::new(Mutex::new(Vec::new()));

@@ -147,6 +147,9 @@ fn instances_and_their_age() {
         .collect();
     assert_eq!(seen, [("a:1", true, 1), ("b:1", true, 2), ("c:1", false, 0)]);
     assert_eq!(age, Some(12_500), "the one that was scraped the longest ago, of those that are up");
+    // Its first scrape ended between the two questions.
+    let (samples, age) = read(NOW, &scraped(&[("b:1", 1.0)]), answer(&series).unwrap()).unwrap();
+    assert_eq!((samples.len(), age), (3, Some(1_000)));
     let down = [one("up", &[("instance", "c:1")], 0.0)];
     assert_eq!(read_all(&down).unwrap().1, None);
 }
@@ -183,12 +186,12 @@ fn no_series_may_be_missing_or_there_twice() {
             Ok(_) => assert!(of_no_side || of_many, "{gone}"),
             Err(why) => assert!(why.starts_with("no "), "{why}: {gone}"),
         }
-        let twice = [&whole[..], &[gone.clone()]].concat();
+        let twice = [&whole[..], std::slice::from_ref(&gone)].concat();
         let is_summed = summed.iter().any(|summed| name.starts_with(summed));
         assert_eq!(sample(&twice).is_err(), !is_summed, "{gone}");
     }
-    let never = read(NOW, &scraped(&[]), answer(&whole).unwrap());
-    assert!(matches!(never, Err(Fault::Instance { .. })), "{never:?}");
+    let homeless = read(NOW, &scraped(&[]), answer(&whole[1..]).unwrap());
+    assert!(matches!(homeless, Err(Fault::Instance { .. })), "{homeless:?}");
 }
 
 #[test]
