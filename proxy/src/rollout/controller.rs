@@ -61,6 +61,8 @@ pub(super) struct Inner {
     signals: Vec<Signal>,
     /// What cannot be read or written, in words.
     pub(super) fault: Option<String>,
+    /// Why nothing was seen at the last look.
+    pub(super) blind: Option<String>,
 }
 
 /// A rollout that is open here.
@@ -92,7 +94,7 @@ pub struct Reading {
     pub state: Option<State>,
     /// What the gates said at the last look.
     pub gates: Vec<GateReport>,
-    /// Whether something cannot be read or written.
+    /// Whether something cannot be seen, read or written.
     pub is_faulty: bool,
     /// How often each phase was entered, in the order of [`Phase::ALL`].
     pub entered: [u64; Phase::ALL.len()],
@@ -197,6 +199,15 @@ impl Controller {
         Ok(self.view())
     }
 
+    /// Whether a look saw something, and why not.
+    pub(super) fn is_blind(&self, why: Option<String>) {
+        let mut inner = self.lock();
+        if let Some(why) = why.as_ref().filter(|why| inner.blind.as_ref() != Some(why)) {
+            tracing::error!(rollout = %self.plan.id, why, "the rollout sees nothing");
+        }
+        inner.blind = why;
+    }
+
     /// Where the rollout is.
     pub fn view(&self) -> Value {
         view::rollout(&self.plan, &self.lock(), now())
@@ -227,7 +238,7 @@ impl Controller {
         Reading {
             state: open.map(|open| open.state.clone()),
             gates: open.map(|open| open.gates.clone()).unwrap_or_default(),
-            is_faulty: inner.fault.is_some(),
+            is_faulty: inner.fault.is_some() || inner.blind.is_some(),
             entered: self.entered.each_ref().map(|count| count.load(Relaxed)),
         }
     }
