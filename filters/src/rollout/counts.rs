@@ -5,7 +5,7 @@
 //! users cancel (Lindon and Malek, "Anytime-Valid Inference For Multinomial Count Data", NeurIPS 2022).
 //! The likelihood of some ratios over that of the null is an e-process: under the null its mean never
 //! exceeds 1, so that it ever reaches 1/α with probability α at most (Ville's inequality, 1939).
-//! Events divided by a design effect φ ≥ 1 keep that: E[L^(1/φ)] ≤ E[L]^(1/φ) (Jensen); what they
+//! Events divided by a design effect φ ≥ 1 keep that: E\[L^(1/φ)\] ≤ E\[L\]^(1/φ) (Jensen); what they
 //! gain is that clustered events, whose L is no likelihood, are bet on as the fewer independent ones
 //! that they are worth.
 
