@@ -101,6 +101,11 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// Its id as a text.
+    pub fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.id).into_owned()
+    }
+
     /// Reads a `traceparent`; versions after 00 may carry more fields.
     pub fn parse(value: &[u8]) -> Option<Trace> {
         let hex = |field: &[u8]| field.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));

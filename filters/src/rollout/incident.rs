@@ -146,8 +146,21 @@ pub struct Incident {
     pub exemplars: Vec<Exemplar>,
     /// What happened since.
     pub timeline: Vec<Moment>,
-    /// When exposure was seen to be zero everywhere: the proof that it is over.
+    /// When exposure was seen to be zero everywhere.
     pub safe: Option<Millis>,
+    /// What was seen then.
+    pub proof: Option<Proof>,
+}
+
+/// What was seen once every instance had the flags of a rollback: nothing left in fast mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// Looks in a row.
+    pub looks: u32,
+    /// Messages of the frontend legs that ended meanwhile.
+    pub messages: u64,
+    /// Of them 5xx, unavailable or cut.
+    pub errors: u64,
 }
 
 impl Incident {

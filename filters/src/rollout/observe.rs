@@ -256,6 +256,8 @@ pub struct Exemplar {
     pub found: String,
     /// The request's id there.
     pub request_id: String,
+    /// The id of the trace that it is part of.
+    pub trace_id: String,
 }
 
 #[cfg(test)]

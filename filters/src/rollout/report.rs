@@ -1,58 +1,64 @@
 //! An incident's report for people, as Markdown.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
-use super::incident::Incident;
+use chrono::DateTime;
+
+use super::incident::{Incident, Proof};
+use super::plan::Millis;
 use super::state::Desired;
 
 /// Writes an incident down as Markdown. What others said of it is escaped to one line each.
 pub fn markdown(incident: &Incident) -> String {
     let mut out = String::new();
-    let plain = |text: &str| text.escape_debug().to_string().replace('|', "\\|");
-    let _ = writeln!(out, "# {} in stage {}\n", incident.trigger.word(), plain(&incident.stage));
-    let _ = writeln!(out, "- rollout: {}", plain(&incident.rollout));
-    let _ = writeln!(out, "- severity: S{}", incident.severity);
-    let _ = writeln!(out, "- why: {}", plain(&incident.why));
-    let _ = writeln!(out, "- opened: {} ms", incident.opened);
-    let _ = writeln!(out, "- failing hop: {}", plain(&incident.attribution.hop));
-    let _ = writeln!(out, "- coverage: {:.1} %", incident.attribution.confidence * 100.0);
-    match incident.safe {
-        Some(safe) => {
-            let took = safe.saturating_sub(incident.opened);
-            let _ = writeln!(
-                out,
-                "- safe: {took} ms after it opened; nothing left in fast mode for two looks, on every instance"
-            );
-        }
-        None => {
-            let _ = writeln!(out, "- safe: not yet confirmed");
-        }
-    }
-    let _ = writeln!(
+    // Writing to a String cannot fail.
+    let _ = summary(&mut out, incident);
+    let _ = tables(&mut out, incident);
+    let _ = showing(&mut out, incident);
+    out
+}
+
+fn summary(out: &mut String, incident: &Incident) -> fmt::Result {
+    writeln!(out, "# {} in stage {}\n", incident.trigger.word(), plain(&incident.stage))?;
+    writeln!(out, "- incident: {}", plain(&incident.id))?;
+    writeln!(out, "- rollout: {}", plain(&incident.rollout))?;
+    writeln!(out, "- severity: S{}", incident.severity)?;
+    writeln!(out, "- why: {}", plain(&incident.why))?;
+    writeln!(out, "- opened: {}", moment(incident.opened))?;
+    writeln!(out, "- failing hop: {}", plain(&incident.attribution.hop))?;
+    writeln!(out, "- coverage: {:.1} %", incident.attribution.confidence * 100.0)?;
+    let Some(safe) = incident.safe else { return writeln!(out, "- safe: not yet confirmed") };
+    let took = safe.saturating_sub(incident.opened);
+    writeln!(out, "- safe: {}, {took} ms after it opened", moment(safe))?;
+    let Some(Proof { looks, messages, errors }) = incident.proof else { return Ok(()) };
+    writeln!(
+        out,
+        "- proof: every instance had the flags, and in {looks} looks nothing left in fast mode; \
+         {messages} messages ended meanwhile, {errors} of them in errors"
+    )
+}
+
+fn tables(out: &mut String, incident: &Incident) -> fmt::Result {
+    writeln!(
         out,
         "\n## Flags\n\n| | generation | contract | runtime | ui | cloud_enforced | kill | percent |\n|---|---|---|---|---|---|---|---|"
-    );
+    )?;
     for (name, desired) in [("before", &incident.before), ("after", &incident.after)] {
-        let _ = writeln!(out, "| {name} {}", flags(desired));
+        writeln!(out, "| {name} {}", flags(desired))?;
     }
-    let _ = writeln!(out, "\n## Gates at the decision\n\n| gate | verdict | why |\n|---|---|---|");
+    writeln!(out, "\n## Gates at the decision\n\n| gate | verdict | why |\n|---|---|---|")?;
     for gate in &incident.gates {
-        let _ = writeln!(
-            out,
-            "| {} | {} | {} |",
-            gate.gate.name(),
-            gate.verdict.word(),
-            plain(&gate.why)
-        );
+        let (name, verdict) = (gate.gate.name(), gate.verdict.word());
+        writeln!(out, "| {name} | {verdict} | {} |", plain(&gate.why))?;
     }
-    let _ = writeln!(
+    writeln!(
         out,
         "\n## Hops\n\n| leg | canary requests | errors | control requests | errors | joined | unobserved | mode mismatches | room mismatches | other rooms | added ms |\n|---|---|---|---|---|---|---|---|---|---|---|"
-    );
+    )?;
     let legs = ["frontend", "bridge", "runtime"];
     for ((leg, hop), added) in legs.iter().zip(&incident.hops).zip(&incident.attribution.added_ms) {
         let added = added.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.1}"));
-        let _ = writeln!(
+        writeln!(
             out,
             "| {leg} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {added} |",
             hop.canary.requests,
@@ -64,25 +70,39 @@ pub fn markdown(incident: &Incident) -> String {
             hop.mode_mismatches,
             hop.room_mismatches,
             hop.contamination
-        );
+        )?;
     }
+    Ok(())
+}
+
+fn showing(out: &mut String, incident: &Incident) -> fmt::Result {
     if !incident.exemplars.is_empty() {
-        let _ = writeln!(
+        writeln!(
             out,
-            "\n## Requests that show it\n\n| at | leg | what | expected | found | request |\n|---|---|---|---|---|---|"
-        );
-        for one in &incident.exemplars {
-            let said = [&one.leg, &one.what, &one.expected, &one.found, &one.request_id];
-            let said: Vec<String> = said.iter().map(|text| plain(text)).collect();
-            let _ = writeln!(out, "| {} | {} |", one.at, said.join(" | "));
-        }
+            "\n## Requests that show it\n\n| at | leg | what | expected | found | request | trace |\n|---|---|---|---|---|---|---|"
+        )?;
     }
-    let _ = writeln!(out, "\n## Timeline\n\n| at | what |\n|---|---|");
-    for moment in &incident.timeline {
-        let _ = writeln!(out, "| {} | {} |", moment.at, plain(&moment.what));
+    for one in &incident.exemplars {
+        let said =
+            [&one.leg, &one.what, &one.expected, &one.found, &one.request_id, &one.trace_id];
+        let said: Vec<String> = said.iter().map(|text| plain(text)).collect();
+        writeln!(out, "| {} | {} |", moment(one.at), said.join(" | "))?;
     }
-    let _ = writeln!(out, "\nDecide it again: `modegate rollout replay audit.jsonl`");
-    out
+    writeln!(out, "\n## Timeline\n\n| at | what |\n|---|---|")?;
+    for one in &incident.timeline {
+        writeln!(out, "| {} | {} |", moment(one.at), plain(&one.what))?;
+    }
+    writeln!(out, "\nDecide it again: `modegate rollout replay audit.jsonl`, in rollout.state_dir")
+}
+
+fn plain(text: &str) -> String {
+    text.escape_debug().to_string().replace('|', "\\|")
+}
+
+/// As RFC 3339 writes it, in UTC.
+fn moment(at: Millis) -> String {
+    let known = i64::try_from(at).ok().and_then(DateTime::from_timestamp_millis);
+    known.map_or_else(|| format!("{at} ms"), |known| format!("{known:?}"))
 }
 
 fn flags(desired: &Desired) -> String {

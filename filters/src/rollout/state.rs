@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
 use super::incident::{Incident, Trigger};
-use super::observe::Signal;
+use super::observe::{Observations, Signal};
 use super::plan::{Millis, Plan};
 use crate::bucket::Share;
 use crate::decide::Flags;
@@ -237,8 +237,26 @@ pub struct Rollback {
     pub stage: usize,
     /// Looks in a row, with every instance confirmed, that saw no request leave in fast mode.
     pub quiet: u32,
+    /// Messages that ended in those looks, and critical errors among them.
+    pub quiet_messages: [u64; 2],
     /// Looks after every instance had confirmed that still saw a mismatch or another room.
     pub noisy: u32,
     /// When it was over.
     pub done: Option<Millis>,
+}
+
+impl Rollback {
+    /// Takes a look in that every instance has the flags of.
+    pub(super) fn see(&mut self, look: &Observations) {
+        if look.fast_left > 0 {
+            (self.quiet, self.quiet_messages) = (0, [0; 2]);
+            return;
+        }
+        self.quiet += 1;
+        let [messages, errors] = &mut self.quiet_messages;
+        for side in look.hops.iter().take(1).flat_map(|hop| [hop.canary, hop.control]) {
+            *messages += side.requests;
+            *errors += side.errors;
+        }
+    }
 }

@@ -182,6 +182,7 @@ fn remember(
         room: (left.room.as_deref().map(|room| plane.digests.digest(room)), named.room),
         generation: (left.generation, exchange.snapshot.generation),
         request_id: (left.request_id.to_string(), request_id(exchange).to_owned()),
+        trace_id: exchange.trace.shown(),
     });
 }
 

@@ -82,6 +82,7 @@ impl Mismatch {
             expected,
             found,
             request_id: self.request_id.1.clone(),
+            trace_id: self.trace_id.clone(),
         }
     }
 }

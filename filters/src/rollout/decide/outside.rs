@@ -86,7 +86,7 @@ impl Turn<'_> {
         let was_over = self.state.phase == Phase::RolledBack;
         let Some(rollback) = &mut self.state.rollback else { return };
         rollback.hard |= hardened;
-        rollback.quiet = 0;
+        (rollback.quiet, rollback.quiet_messages) = (0, [0; 2]);
         if hardened || was_over {
             rollback.ordered = at;
         }

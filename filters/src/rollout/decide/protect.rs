@@ -5,7 +5,7 @@ use crate::bucket::Share;
 use crate::decide::Flags;
 use crate::rollout::attribution::attribute;
 use crate::rollout::gates::GateVerdict;
-use crate::rollout::incident::{Incident, Trigger};
+use crate::rollout::incident::{Incident, Proof, Trigger};
 use crate::rollout::observe::{HOPS, Hop, Observations};
 use crate::rollout::plan::Blind;
 use crate::rollout::state::{Desired, Hold, Phase, Rollback};
@@ -115,6 +115,7 @@ impl Turn<'_> {
             ordered: at,
             stage,
             quiet: 0,
+            quiet_messages: [0; 2],
             noisy: 0,
             done: None,
         });
@@ -150,6 +151,7 @@ impl Turn<'_> {
             exemplars: Vec::new(),
             timeline: Vec::new(),
             safe: None,
+            proof: None,
         };
         incident.show(&look.exemplars);
         self.state.incident = Some(incident);
@@ -162,7 +164,7 @@ impl Turn<'_> {
         let laggards = self.laggards(rollback.ordered);
         let confirmed = laggards.is_some_and(|laggards| laggards.is_empty());
         if let Some(look) = self.fresh(rollback.ordered).filter(|_| confirmed) {
-            rollback.quiet = if look.fast_left == 0 { rollback.quiet + 1 } else { 0 };
+            rollback.see(look);
             rollback.noisy += u32::from(shows(look));
         }
         self.state.rollback = Some(rollback);
@@ -173,6 +175,8 @@ impl Turn<'_> {
             self.state.rollback = Some(rollback);
             if let Some(incident) = &mut self.state.incident {
                 incident.safe = Some(at);
+                let [messages, errors] = rollback.quiet_messages;
+                incident.proof = Some(Proof { looks: rollback.quiet, messages, errors });
             }
             self.note("every instance has the flags, and nothing left in fast mode for two looks");
             return self.enter(Phase::RolledBack);
@@ -213,10 +217,10 @@ impl Turn<'_> {
     /// What was seen to be over is to be seen again.
     pub(super) fn not_over(&mut self) {
         if let Some(rollback) = &mut self.state.rollback {
-            (rollback.quiet, rollback.done) = (0, None);
+            (rollback.quiet, rollback.quiet_messages, rollback.done) = (0, [0; 2], None);
         }
         if let Some(incident) = &mut self.state.incident {
-            incident.safe = None;
+            (incident.safe, incident.proof) = (None, None);
         }
     }
 }

@@ -161,6 +161,7 @@ impl Record {
             room: (inspected.named.room, None),
             generation: (generation, generation),
             request_id: (id.to_owned(), id.to_owned()),
+            trace_id: self.trace.shown(),
         });
     }
 }

@@ -58,7 +58,7 @@ impl World {
         self.store.snapshot().flags
     }
 
-    fn document(&self) -> Option<modegate_config::Document> {
+    fn document(&self) -> Option<Document> {
         DocumentFile::new(self.settings.document.clone()).read().unwrap()
     }
 }
