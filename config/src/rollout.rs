@@ -86,15 +86,7 @@ pub(crate) fn read(
         if enabled && prometheus.is_none() {
             alone(section, &document, sources);
         }
-        Rollout {
-            enabled,
-            plan,
-            document,
-            state_dir,
-            kill_file,
-            prometheus,
-            job,
-        }
+        Rollout { enabled, plan, document, state_dir, kill_file, prometheus, job }
     })
 }
 

@@ -12,7 +12,10 @@ use modegate_filters::decide::Action;
 use modegate_filters::dialect::Dialect;
 use modegate_filters::parity::{Means, Verdict};
 use modegate_filters::rejection::Rejection;
+use modegate_filters::rollout::gates::GateVerdict;
 use modegate_filters::rollout::observe::{Breaker, Fault, REPLICATES};
+use modegate_filters::rollout::plan::Gate;
+use modegate_filters::rollout::state::Phase;
 use modegate_filters::route::Leg;
 use modegate_filters::stream::{Ending, Style};
 
@@ -96,7 +99,12 @@ fn words(key: &str) -> Vec<&'static str> {
         "action" => actions.map(Action::word).into(),
         "name" => Flag::ALL.map(Flag::name).into(),
         "result" => vec!["ok", "failed", "refused", "exported", "dropped"],
-        "verdict" => Verdict::ALL.map(Verdict::word).into(),
+        "verdict" => {
+            [&Verdict::ALL.map(Verdict::word)[..], &GateVerdict::ALL.map(GateVerdict::word)]
+                .concat()
+        }
+        "gate" => Gate::ALL.map(Gate::name).into(),
+        "state" => Phase::ALL.map(Phase::word).into(),
         "means" => Means::ALL.map(Means::word).into(),
         "style" => Style::ALL.map(Style::word).into(),
         "ending" => Ending::ALL.map(Ending::word).into(),

@@ -83,8 +83,7 @@ fn showing(out: &mut String, incident: &Incident) -> fmt::Result {
         )?;
     }
     for one in &incident.exemplars {
-        let said =
-            [&one.leg, &one.what, &one.expected, &one.found, &one.request_id, &one.trace_id];
+        let said = [&one.leg, &one.what, &one.expected, &one.found, &one.request_id, &one.trace_id];
         let said: Vec<String> = said.iter().map(|text| plain(text)).collect();
         writeln!(out, "| {} | {} |", moment(one.at), said.join(" | "))?;
     }

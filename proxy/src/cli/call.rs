@@ -82,8 +82,7 @@ impl AdminArgs {
             let late = |_| Failure::Unreachable(format!("{}: no answer in time", self.admin));
             timeout(CALL_TIMEOUT, self.exchange(request)).await.map_err(late)?
         })?;
-        let not_json =
-            |_| Failure::Failed(format!("{}: {status}, not a JSON answer", self.admin));
+        let not_json = |_| Failure::Failed(format!("{}: {status}, not a JSON answer", self.admin));
         if status.is_success() {
             return Ok(answer);
         }

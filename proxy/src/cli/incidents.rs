@@ -40,7 +40,10 @@ impl IncidentsArgs {
                 }
             }
             IncidentsCommand::Show { id } if self.json => {
-                println!("{}", self.admin.call(Method::GET, &format!("/incidents/{id}.json"), None)?);
+                println!(
+                    "{}",
+                    self.admin.call(Method::GET, &format!("/incidents/{id}.json"), None)?
+                );
             }
             IncidentsCommand::Show { id } => {
                 print!("{}", self.admin.text(&format!("/incidents/{id}.md"))?);
@@ -53,9 +56,8 @@ impl IncidentsArgs {
 fn print_list(answer: &Value) {
     println!("{:<34}{:<5}{:<22}STAGE", "ID", "SEV", "TRIGGER");
     for incident in answer["incidents"].as_array().into_iter().flatten() {
-        let said = |key: &str| {
-            incident[key].as_str().unwrap_or_default().escape_debug().to_string()
-        };
+        let said =
+            |key: &str| incident[key].as_str().unwrap_or_default().escape_debug().to_string();
         println!(
             "{:<34}{:<5}{:<22}{}",
             said("id"),

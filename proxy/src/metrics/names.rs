@@ -152,10 +152,8 @@ pub const ROLLOUT_TRANSITIONS: Name =
 pub const ROLLOUT_STAGE: Name =
     ("modegate_rollout_stage", "The number of the rollout's stage, from 1; 0 before it is started");
 /// Whether an incident is open.
-pub const ROLLOUT_INCIDENT: Name = (
-    "modegate_rollout_incident",
-    "1 while an incident of the rollout is not known to be over",
-);
+pub const ROLLOUT_INCIDENT: Name =
+    ("modegate_rollout_incident", "1 while an incident of the rollout is not known to be over");
 /// Whether the controller cannot do all it should.
 pub const ROLLOUT_FAULT: Name = (
     "modegate_rollout_fault",

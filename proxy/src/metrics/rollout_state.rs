@@ -37,9 +37,9 @@ pub(super) fn encode(
 fn encode_gates(encoder: &mut DescriptorEncoder<'_>, reports: &[GateReport]) -> Result<(), Error> {
     let report = |gate| reports.iter().find(|report| report.gate == gate);
     let says = |gate, verdict| u64::from(report(gate).is_some_and(|said| said.verdict == verdict));
-    let verdicts = Gate::ALL.into_iter().flat_map(|gate| {
-        GateVerdict::ALL.into_iter().map(move |verdict| (gate, verdict))
-    });
+    let verdicts = Gate::ALL
+        .into_iter()
+        .flat_map(|gate| GateVerdict::ALL.into_iter().map(move |verdict| (gate, verdict)));
     let verdicts = verdicts.map(|(gate, verdict)| {
         ([("gate", gate.name()), ("verdict", verdict.word())], says(gate, verdict))
     });

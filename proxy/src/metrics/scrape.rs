@@ -20,7 +20,9 @@ use prometheus_client::registry::Registry;
 
 use super::histogram::Reading;
 use super::names::{self, Name};
-use super::{ACTIONS, Format, Gauge, Histogram, Labels, Metrics, Outcome, SpanResult, read, rollout_state};
+use super::{
+    ACTIONS, Format, Gauge, Histogram, Labels, Metrics, Outcome, SpanResult, read, rollout_state,
+};
 use crate::flags::{DocumentView, FlagView, Reload, Store, View};
 use crate::logging::Logging;
 use crate::parity::Parity;

@@ -134,14 +134,16 @@ impl Controller {
         if inner.open.is_some() {
             return true;
         }
-        let opened = Journal::open(&self.state_dir, &self.plan).and_then(|(mut journal, state, looks)| {
-            let before = self.actuation.found().map_or(0, |found| found.generation);
-            let state = state.unwrap_or_else(|| State::new(&self.plan, before, now()));
-            let begun = journal.begin(now(), &self.plan, &state);
-            begun.and_then(|()| journal.save(&state, &looks))
-                .map_err(|error| OpenError::Io(self.state_dir.clone(), error))?;
-            Ok(Open { journal, state, looks, gates: Vec::new(), instances: Vec::new() })
-        });
+        let opened =
+            Journal::open(&self.state_dir, &self.plan).and_then(|(mut journal, state, looks)| {
+                let before = self.actuation.found().map_or(0, |found| found.generation);
+                let state = state.unwrap_or_else(|| State::new(&self.plan, before, now()));
+                let begun = journal.begin(now(), &self.plan, &state);
+                begun
+                    .and_then(|()| journal.save(&state, &looks))
+                    .map_err(|error| OpenError::Io(self.state_dir.clone(), error))?;
+                Ok(Open { journal, state, looks, gates: Vec::new(), instances: Vec::new() })
+            });
         match opened {
             Ok(open) => {
                 let (phase, stage) = (open.state.phase.word(), open.state.stage);
@@ -250,9 +252,8 @@ impl Controller {
 
     /// Whether a step is due for the kill file alone.
     pub(super) fn is_kill_due(&self) -> bool {
-        let killed = |inner: &Inner| {
-            inner.open.as_ref().is_some_and(|open| open.state.desired.flags.kill)
-        };
+        let killed =
+            |inner: &Inner| inner.open.as_ref().is_some_and(|open| open.state.desired.flags.kill);
         self.is_killed() && !killed(&self.lock())
     }
 

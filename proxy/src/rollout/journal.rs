@@ -151,12 +151,8 @@ impl Journal {
 
 fn lock(path: &Path) -> Result<File, OpenError> {
     let io = |error| OpenError::Io(path.to_owned(), error);
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(io)?;
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::Taken),

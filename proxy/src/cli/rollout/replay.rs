@@ -67,8 +67,13 @@ impl ReplayArgs {
         };
         let (sequence, at) = (record.sequence, record.at);
         if self.json {
-            println!("{}", json!({ "sequence": sequence, "at": at, "again": said, "notes": notes }));
-        } else if again == Again::Differs || !self.quiet && !(again == Again::Same && notes.is_empty()) {
+            println!(
+                "{}",
+                json!({ "sequence": sequence, "at": at, "again": said, "notes": notes })
+            );
+        } else if again == Again::Differs
+            || !self.quiet && !(again == Again::Same && notes.is_empty())
+        {
             let notes: Vec<String> =
                 notes.iter().map(|note| note.escape_debug().to_string()).collect();
             println!("{sequence} {at} {said} {}", notes.join("; "));

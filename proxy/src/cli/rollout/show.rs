@@ -59,7 +59,11 @@ fn parse_gate(name: &str) -> Result<Gate, String> {
 pub(super) fn status(answer: &Value) -> String {
     let said = |value: &Value| plain(value);
     if answer["phase"].is_null() {
-        return format!("{}: not open here: {}\n", said(&answer["rollout"]), said(&answer["fault"]));
+        return format!(
+            "{}: not open here: {}\n",
+            said(&answer["rollout"]),
+            said(&answer["fault"])
+        );
     }
     let mut out = String::new();
     let _ = writeln!(
@@ -96,9 +100,9 @@ pub(super) fn status(answer: &Value) -> String {
         );
     }
     for instance in answer["instances"].as_array().into_iter().flatten() {
-        let breaker = instance["breaker"].as_str().map_or(String::new(), |cause| {
-            format!(", breaker open: {}", cause.escape_debug())
-        });
+        let breaker = instance["breaker"]
+            .as_str()
+            .map_or(String::new(), |cause| format!(", breaker open: {}", cause.escape_debug()));
         let _ = writeln!(
             out,
             "  {} {} with document {}{breaker}",

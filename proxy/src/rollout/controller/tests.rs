@@ -77,7 +77,10 @@ fn exposed(world: &World) -> Arc<Controller> {
         controller.step(Some(world.sampled()), Vec::new()).unwrap();
     }
     order(&controller, Verb::Advance).unwrap();
-    assert_eq!(world.store.snapshot().settings.policy.canary().share, Share::from_percent(100.0).unwrap());
+    assert_eq!(
+        world.store.snapshot().settings.policy.canary().share,
+        Share::from_percent(100.0).unwrap()
+    );
     controller
 }
 
