@@ -57,6 +57,23 @@ impl Document {
         read::value(value)
     }
 
+    /// The value of the one flag that a remote service gives; see [`Document::from_value`].
+    pub fn value(&self) -> Value {
+        let flags = self.flags.iter().map(|(flag, on)| (flag.name().to_owned(), Value::Bool(on)));
+        let mut value: Map<String, Value> = flags.collect();
+        value.insert("generation".to_owned(), json!(self.generation));
+        if let Some(share) = self.share {
+            value.insert("percent".to_owned(), json!(share.percent()));
+        }
+        if let Some(until) = self.lease_until {
+            value.insert("leaseUntil".to_owned(), json!(until));
+        }
+        if let Some(rollout) = &self.rollout {
+            value.insert("rollout".to_owned(), json!(rollout));
+        }
+        Value::Object(value)
+    }
+
     /// The document's text. Reading it gives the document again.
     pub fn render(&self) -> String {
         let mut flags: Map<String, Value> = self

@@ -16,6 +16,7 @@
 //! | `POST /rollout/signals` | what somebody says of the answers: `{"verdict","source","reason","evidence"?,"expires"?}` |
 //! | `GET /incidents` | the incidents, the last first |
 //! | `GET /incidents/{id}.json` | one of them; as Markdown with `.md` |
+//! | `POST /ofrep/v1/evaluate/flags` | the rollout's flags document, for the sidecars of a fleet; no token |
 //! | `GET /log` | what is logged: the level and the access line in force, the file's, the override |
 //! | `PUT /log` | sets it: `{"level","access"?,"actor","reason","expires"?}` |
 //! | `DELETE /log` | takes the override back: `{"actor","reason"}` |
@@ -28,6 +29,7 @@ mod breaker;
 mod guard;
 mod log;
 mod mutate;
+mod ofrep;
 mod parity;
 mod parity_table;
 mod rollout;
@@ -102,6 +104,10 @@ impl Admin {
         let flag = path.strip_prefix("/flags/");
         let verb = path.strip_prefix("/rollout/");
         match (request.method(), path.as_str(), flag) {
+            (&Method::POST, ofrep::PATH, _) => match &self.sources.rollout {
+                Some(controller) => ofrep::evaluate(controller, request.headers()),
+                None => rollout::none(),
+            },
             (&Method::POST, _, _) if verb.is_some() => {
                 self.order(request, verb.unwrap_or_default()).await
             }

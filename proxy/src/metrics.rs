@@ -10,23 +10,27 @@ mod parity;
 mod rollout;
 mod rollout_state;
 mod scrape;
+mod totals;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use modegate_filters::bucket::Cohort;
 use modegate_filters::contract::{Mode, Modes, Requested};
 use modegate_filters::decide::Action;
 use modegate_filters::dialect::Dialect;
 use modegate_filters::rejection::Rejection;
+use modegate_filters::rollout::plan::Millis;
 use modegate_filters::route::Leg;
 
 pub use answers::{AnswerCounts, Path};
 pub use format::Format;
-pub use histogram::Histogram;
+pub use histogram::{Histogram, edges};
 pub use parity::{Enforced, ParityCounts, Source, kinds};
 pub use rollout::{Ended, RolloutCounts};
 pub use scrape::{Sources, encode};
+pub use totals::{add_verdict, micros};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +121,7 @@ pub struct Labels {
 /// Everything that is counted.
 #[derive(Debug)]
 pub struct Metrics {
+    began: SystemTime,
     modes: Modes,
     requests: Vec<AtomicU64>,
     first_byte: Vec<Histogram>,
@@ -162,6 +167,7 @@ impl Metrics {
         let histograms =
             || (0..Leg::ALL.len() * count * COHORTS).map(|_| Histogram::new()).collect();
         Arc::new(Metrics {
+            began: SystemTime::now(),
             requests: zeros(
                 Leg::ALL.len() * DIALECTS * count * (count + 2) * COHORTS * Outcome::ALL.len(),
             ),
@@ -183,6 +189,17 @@ impl Metrics {
             spans: Default::default(),
             modes,
         })
+    }
+
+    /// The modes by which it counts.
+    pub fn modes(&self) -> &Modes {
+        &self.modes
+    }
+
+    /// When the process began, since 1970.
+    pub fn began(&self) -> Millis {
+        let since = self.began.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
     }
 
     /// The counter of requests that ended so.

@@ -37,6 +37,15 @@ impl HttpClient for PlainClient {
 impl PlainClient {
     /// One exchange, without a limit of time.
     pub async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        self.exchange_up_to(request, ANSWER_LIMIT).await
+    }
+
+    /// One exchange whose answer is of so many bytes at most.
+    pub async fn exchange_up_to(
+        &self,
+        request: Request<Bytes>,
+        most: usize,
+    ) -> Result<Response<Bytes>, HttpError> {
         let (mut head, body) = request.into_parts();
         if let Some(authority) = head.uri.authority() {
             head.headers.insert(HOST, HeaderValue::from_str(authority.as_str())?);
@@ -50,7 +59,7 @@ impl PlainClient {
         let mut exchange = pin!(async {
             let request = Request::from_parts(head, Full::new(body));
             let (head, body) = sender.send_request(request).await?.into_parts();
-            let body = Limited::new(body, ANSWER_LIMIT).collect().await?;
+            let body = Limited::new(body, most).collect().await?;
             Ok(Response::from_parts(head, body.to_bytes()))
         });
         tokio::select! {

@@ -7,6 +7,7 @@ mod files;
 mod incidents;
 mod journal;
 mod local;
+pub mod prometheus;
 mod service;
 mod view;
 

@@ -217,10 +217,10 @@ async fn somebody_elses_document_is_noticed() {
     let path = files(&modegate, "flags.json");
     let document = fs::read_to_string(&path).expect("a document");
     let generation = rollout(&modegate).await["desired"]["generation"].as_u64().expect("a number");
-    let (now, next) =
-        (format!("\"generation\": {generation}"), format!("\"generation\": {}", generation + 1));
     // Somebody takes the runtime away by hand.
-    let mut edited: Value = serde_json::from_str(&document.replace(&now, &next)).expect("JSON");
+    let mut edited: Value = serde_json::from_str(&document).expect("JSON");
+    edited["metadata"]["generation"] = json!(generation + 1);
+    edited["metadata"]["version"] = json!((generation + 1).to_string());
     edited["flags"]["runtime"]["defaultVariant"] = json!("off");
     edited["flags"]["ui"]["defaultVariant"] = json!("off");
     fs::write(&path, edited.to_string()).expect("written");

@@ -217,7 +217,8 @@ async fn clients_that_go() {
     let modegate = Modegate::start(&settings(&origin, &format!("{ON}{CANARY}"))).await;
     for (round, begun) in [false, true].into_iter().enumerate() {
         let mut client = Client::connect(modegate.frontend()).await;
-        client.write(message("user-2", true, FAST).bytes()).await;
+        let body = FAST.replace("hi", &format!("hi {round}"));
+        client.write(message("user-2", true, &body).bytes()).await;
         let answer = scripts.next().await;
         let left = (round + 1) as f64;
         modegate.counted("modegate_rollout_fast_left_total", &[], left).await;

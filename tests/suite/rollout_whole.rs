@@ -7,7 +7,7 @@ mod plan;
 mod traffic;
 mod world;
 
-use serde_json::json;
+use modegate_filters::rollout::incident::Trigger;
 
 use crate::parity::fault::Fault;
 use crate::parity::room_of;
@@ -24,7 +24,7 @@ fn crossed() -> Does {
 }
 
 /// Runs a rollout that must be rolled back by one of these triggers, at this hop.
-async fn is_rolled_back(errors: Errors, fast: Does, others: Does, triggers: &[&str], hop: &str) {
+async fn is_rolled_back(errors: Errors, fast: Does, others: Does, triggers: &[Trigger], hop: &str) {
     let world = World::start(&plan::rollout(errors), fast, others).await;
     let traffic = world.traffic("during");
     world.start_rollout().await;
@@ -33,12 +33,10 @@ async fn is_rolled_back(errors: Errors, fast: Does, others: Does, triggers: &[&s
     traffic.end().await;
 
     let incident = world.incident().await;
-    let trigger = incident["trigger"].as_str().unwrap_or_default();
-    assert!(triggers.contains(&trigger), "{triggers:?}: {incident:#}");
-    let said = incident["attribution"]["hop"].as_str().unwrap_or_default();
-    assert!(said.starts_with(hop), "{hop}: {incident:#}");
-    assert!(incident["safe"].is_u64(), "{incident:#}");
-    assert_eq!(incident["after"]["flags"]["runtime"], false, "{incident:#}");
+    assert!(triggers.contains(&incident.trigger), "{triggers:?}: {incident:#?}");
+    assert!(incident.attribution.hop.starts_with(hop), "{hop}: {incident:#?}");
+    assert!(incident.safe.is_some_and(|safe| safe >= incident.opened), "{incident:#?}");
+    assert!(!incident.after.is_exposed(), "{incident:#?}");
 
     assert!(world.api.fast().seen() > 0, "nobody was exposed");
     let before = world.api.fast().seen();
@@ -54,12 +52,12 @@ async fn clean_traffic_reaches_everybody() {
     let traffic = world.traffic("during");
     world.start_rollout().await;
     let ended = world.ended().await;
-    assert_eq!((&ended["phase"], &ended["percent"]), (&json!("done"), &json!(100.0)), "{ended:#}");
+    assert_eq!(ended["phase"], "done", "{ended:#}");
+    assert_eq!(ended["percent"].as_f64(), Some(100.0), "{ended:#}");
     assert_eq!(ended["stage"]["of"], plan::LENGTH, "{ended:#}");
     let answered = traffic.end().await;
     assert_eq!(answered.erred, 0);
-    let listed = world.modegate.call("GET", "/incidents", None).await.json();
-    assert_eq!(listed["incidents"], json!([]));
+    assert_eq!(world.incidents().await, Vec::<serde_json::Value>::new());
 
     let before = world.api.others().seen();
     world.send("afterwards", AFTER, 0).await;
@@ -70,7 +68,7 @@ async fn clean_traffic_reaches_everybody() {
 #[ignore = "nothing follows the plan yet"]
 async fn what_is_slower_is_rolled_back() {
     let (fast, others) = (Does::after_ms(20), Does::after_ms(5));
-    let triggers = ["latency_regression", "tail_latency", "latency", "tail"];
+    let triggers = [Trigger::Latency, Trigger::Tail];
     let hop = "API server: behind the leg frontend";
     is_rolled_back(Errors::Coarse, fast, others, &triggers, hop).await;
 }
@@ -80,7 +78,7 @@ async fn what_is_slower_is_rolled_back() {
 async fn three_times_the_errors_are_rolled_back() {
     let errs = |of| Does { errs_of: of, ..Does::after_ms(5) };
     let hop = "API server: behind the leg frontend";
-    is_rolled_back(Errors::Fine, errs(33), errs(100), &["errors"], hop).await;
+    is_rolled_back(Errors::Fine, errs(33), errs(100), &[Trigger::Errors], hop).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -88,13 +86,13 @@ async fn three_times_the_errors_are_rolled_back() {
 async fn a_lost_mode_is_rolled_back() {
     let fast = Does { fault: Fault::LoseMode, ..Does::after_ms(5) };
     let hop = "API server: between the legs frontend and bridge";
-    let triggers = ["mode_mismatch", "mismatch"];
-    is_rolled_back(Errors::Coarse, fast, Does::after_ms(5), &triggers, hop).await;
+    is_rolled_back(Errors::Coarse, fast, Does::after_ms(5), &[Trigger::Mismatch], hop).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "nothing follows the plan yet"]
 async fn crossed_rooms_are_rolled_back() {
     let hop = "API server: between the legs frontend and bridge";
-    is_rolled_back(Errors::Coarse, crossed(), Does::after_ms(5), &["contamination"], hop).await;
+    is_rolled_back(Errors::Coarse, crossed(), Does::after_ms(5), &[Trigger::Contamination], hop)
+        .await;
 }

@@ -122,7 +122,8 @@ fn documents() -> impl Strategy<Value = Document> {
 proptest! {
     #[test]
     fn what_is_written_is_read_again(document in documents()) {
-        prop_assert_eq!(Document::parse(&document.render()).unwrap(), document);
+        prop_assert_eq!(Document::parse(&document.render()).unwrap(), document.clone());
+        prop_assert_eq!(Document::from_value(&document.value()).unwrap(), document);
     }
 
     #[test]

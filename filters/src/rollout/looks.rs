@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::observe::{Instance, Observations};
 use super::plan::Millis;
-use super::totals::{Totals, delta};
+use super::totals::{Totals, delta, fell};
 
 /// An instance that is not named any more is expected for so long: as long as Prometheus remembers
 /// one that it does not scrape.
@@ -69,16 +69,25 @@ impl Looks {
 
     /// What is new of one instance.
     fn take(&mut self, now: Millis, sample: Sample) -> Option<Totals> {
-        let Sample { instance, totals, began } = sample;
+        let Sample { mut instance, totals, began } = sample;
         let name = instance.name.clone();
         let before = self.seen.remove(&name).and_then(|seen| seen.baseline);
         let (new, baseline) = match before {
             before if !instance.up => (None, before),
             Some(before) => {
-                // One that says so counts from zero, even where it counts more by now.
-                let again = before.began.zip(began).is_some_and(|(before, now)| before != now);
-                let new = if again { totals.clone() } else { delta(&before.totals, &totals) };
-                (Some(new), Some(Baseline { totals, began }))
+                let new = match before.began.zip(began) {
+                    // It says so, even where it counts more by now.
+                    Some((then, began)) if began > then => Some(totals.clone()),
+                    // Of two servers that are asked in turn one is behind: it will have been seen.
+                    Some((then, began)) if began < then => {
+                        instance.up = false;
+                        None
+                    }
+                    Some(_) if fell(&before.totals, &totals) => None,
+                    _ => Some(delta(&before.totals, &totals)),
+                };
+                let baseline = if new.is_some() { Baseline { totals, began } } else { before };
+                (new, Some(baseline))
             }
             None => {
                 // Nobody looked before: what it counted may be of any time.

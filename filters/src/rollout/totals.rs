@@ -33,15 +33,20 @@ impl Default for Totals {
 /// What is new since `before`. An instance that began again, and counts more of everything by now
 /// than it did before, cannot be told from one that did not: looks are to be closer than that.
 pub fn delta(before: &Totals, now: &Totals) -> Totals {
+    if fell(before, now) {
+        return now.clone();
+    }
     let (mut before, mut now) = (before.clone(), now.clone());
-    let (before, new) = (before.counts(), now.counts());
-    let began_again = new.iter().zip(&before).any(|(now, before)| **now < **before);
-    if !began_again {
-        for (now, before) in new.into_iter().zip(before) {
-            *now -= *before;
-        }
+    for (now, before) in now.counts().into_iter().zip(before.counts()) {
+        *now -= *before;
     }
     now
+}
+
+/// Whether any count is lower than it was.
+pub fn fell(before: &Totals, now: &Totals) -> bool {
+    let (mut before, mut now) = (before.clone(), now.clone());
+    now.counts().iter().zip(before.counts()).any(|(now, before)| **now < *before)
 }
 
 impl Totals {

@@ -91,6 +91,11 @@ impl Default for Histogram {
     }
 }
 
+/// The upper edges of the classic form; the last is infinite.
+pub fn edges() -> impl Iterator<Item = f64> {
+    (0..EDGES).map(edge).chain([f64::INFINITY])
+}
+
 fn edge(at: usize) -> f64 {
     0.05 * (at as f64 / 4.0).exp2()
 }

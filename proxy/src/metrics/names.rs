@@ -187,5 +187,8 @@ pub const CONTRACT: Name = (
 /// Access lines dropped.
 pub const LOG_DROPPED: Name =
     ("modegate_log_lines_dropped", "Log lines dropped because the writer fell behind");
+/// When the process began.
+pub const START_TIME: Name =
+    ("modegate_start_time_seconds", "When the process began, in seconds since 1970");
 /// The build.
 pub const BUILD: Name = ("modegate_build_info", "1, with the version as a label");

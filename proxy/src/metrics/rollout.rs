@@ -102,7 +102,8 @@ impl RolloutCounts {
     /// Writes them, all of one moment.
     pub fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let arms = Cohort::ALL.map(|cohort| (cohort, self.totals(cohort)));
-        let families: [(names::Name, fn(&Replicate) -> u64); 4] = [
+        type Value = fn(&Replicate) -> u64;
+        let families: [(names::Name, Value); 4] = [
             (names::ROLLOUT_REQUESTS, |part| part.requests),
             (names::ROLLOUT_ERRORS, |part| part.errors),
             (names::ROLLOUT_FIRSTS, |part| part.firsts),

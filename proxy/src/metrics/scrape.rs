@@ -93,7 +93,7 @@ impl Collector for Sources {
 impl Metrics {
     /// The label sets that can occur: a leg's dialects, and either the default mode, whatever was
     /// asked for, or the mode that was asked for.
-    fn label_sets(&self) -> Vec<Labels> {
+    pub(super) fn label_sets(&self) -> Vec<Labels> {
         let mut requested = vec![Requested::Nothing, Requested::Invalid(Fault::Mode)];
         requested.extend(self.modes.iter().map(|(mode, _)| Requested::Mode(mode)));
         let asked = requested.iter().map(|requested| (Mode::DEFAULT, *requested));
@@ -254,6 +254,8 @@ impl Sources {
         let series = ([("fingerprint", short(&whole))], 1);
         gauges(encoder, names::CONTRACT, std::iter::once(series))?;
         counter(encoder, names::LOG_DROPPED, self.log.dropped())?;
+        let began = self.metrics.began() as f64 / 1000.0;
+        family(encoder, names::START_TIME, MetricType::Gauge)?.encode_gauge(&began)?;
         let mut build = family(encoder, names::BUILD, MetricType::Gauge)?;
         build.encode_family(&[("version", env!("CARGO_PKG_VERSION"))])?.encode_gauge(&1_i64)
     }

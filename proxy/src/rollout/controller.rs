@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use modegate_config::Rollout;
+use modegate_config::{Document, Rollout};
 use modegate_filters::rollout::decide::{Command, Decision, Input, decide};
 use modegate_filters::rollout::gates::GateReport;
 use modegate_filters::rollout::incident::Incident;
@@ -61,6 +61,8 @@ pub(super) struct Inner {
     signals: Vec<Signal>,
     /// What cannot be read or written, in words.
     pub(super) fault: Option<String>,
+    /// Why nothing was seen at the last look.
+    pub(super) blind: Option<String>,
 }
 
 /// A rollout that is open here.
@@ -92,7 +94,7 @@ pub struct Reading {
     pub state: Option<State>,
     /// What the gates said at the last look.
     pub gates: Vec<GateReport>,
-    /// Whether something cannot be read or written.
+    /// Whether something cannot be seen, read or written.
     pub is_faulty: bool,
     /// How often each phase was entered, in the order of [`Phase::ALL`].
     pub entered: [u64; Phase::ALL.len()],
@@ -197,9 +199,26 @@ impl Controller {
         Ok(self.view())
     }
 
+    /// Whether a look saw something, and why not.
+    pub(super) fn is_blind(&self, why: Option<String>) {
+        let mut inner = self.lock();
+        if let Some(why) = why.as_ref().filter(|why| inner.blind.as_ref() != Some(why)) {
+            tracing::error!(rollout = %self.plan.id, why, "the rollout sees nothing");
+        }
+        inner.blind = why;
+    }
+
     /// Where the rollout is.
     pub fn view(&self) -> Value {
         view::rollout(&self.plan, &self.lock(), now())
+    }
+
+    /// The flags document, as sidecars are to take it over.
+    ///
+    /// # Errors
+    /// Where it cannot be read, in words.
+    pub fn document(&self) -> Result<Option<Document>, String> {
+        self.actuation.file.read().map_err(|error| error.to_string())
     }
 
     /// What went wrong so far.
@@ -219,7 +238,7 @@ impl Controller {
         Reading {
             state: open.map(|open| open.state.clone()),
             gates: open.map(|open| open.gates.clone()).unwrap_or_default(),
-            is_faulty: inner.fault.is_some(),
+            is_faulty: inner.fault.is_some() || inner.blind.is_some(),
             entered: self.entered.each_ref().map(|count| count.load(Relaxed)),
         }
     }
@@ -254,7 +273,8 @@ impl Controller {
         let mut looks = open.looks.clone();
         let look = sampled.map(|sampled| {
             let mut look: Observations = looks.look(at, sampled.samples, sampled.age);
-            look.exemplars = sampled.exemplars;
+            let since = open.state.stage_entered;
+            look.exemplars = sampled.exemplars.into_iter().filter(|one| one.at >= since).collect();
             look.signals = std::mem::take(signals);
             look
         });

@@ -35,8 +35,9 @@ impl Local {
             breaker: view.breaker.map(|opened| opened.cause),
             overridden: view.flags.iter().any(|flag| flag.override_.is_some()),
         };
-        let totals = modegate_filters::rollout::totals::Totals::default();
-        let sample = Sample { instance, totals, began: None };
-        Sampled { samples: vec![sample], age: Some(0), exemplars: Vec::new() }
+        let totals = self.metrics.totals();
+        let sample = Sample { instance, totals, began: Some(self.metrics.began()) };
+        let exemplars = self.parity.recent.exemplars(self.metrics.modes());
+        Sampled { samples: vec![sample], age: Some(0), exemplars }
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::controller::{Controller, Sampled};
 use super::local::Local;
+use super::prometheus::Prometheus;
 
 /// How often the kill file is looked for, and whether another process left the rollout.
 const LOOK: Duration = Duration::from_millis(250);
@@ -20,6 +21,8 @@ const LOOK: Duration = Duration::from_millis(250);
 pub enum Source {
     /// This process.
     Local(Local),
+    /// Every instance that Prometheus scrapes.
+    Fleet(Prometheus),
 }
 
 /// The controller at work.
@@ -38,6 +41,11 @@ impl Run {
     async fn sample(&self) -> Result<Sampled, String> {
         match &self.source {
             Source::Local(local) => Ok(local.sample()),
+            Source::Fleet(prometheus) => {
+                let seen = prometheus.samples().await;
+                let (samples, age) = seen.map_err(|fault| fault.to_string())?;
+                Ok(Sampled { samples, age, exemplars: Vec::new() })
+            }
         }
     }
 
@@ -45,10 +53,13 @@ impl Run {
         let sampled = match self.sample().await {
             Ok(sampled) => Some(sampled),
             Err(error) => {
-                tracing::warn!(error, "the rollout sees nothing");
+                self.controller.is_blind(Some(error));
                 None
             }
         };
+        if sampled.is_some() {
+            self.controller.is_blind(None);
+        }
         // What went wrong is logged and shown there.
         let _ = self.controller.step(sampled, Vec::new());
     }

@@ -37,6 +37,7 @@ pub fn rollout(plan: &Plan, inner: &Inner, now: Millis) -> Value {
         "instances": instances,
         "looks": state.looks,
         "seen_ms_ago": seen,
+        "blind": inner.blind,
         "rollback": state.rollback,
         "attestation": state.attestation,
         "incident": state.incident.as_ref().map(|incident| &incident.id),

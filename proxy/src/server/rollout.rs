@@ -10,6 +10,7 @@ use super::Role;
 use crate::flags::Store;
 use crate::metrics::Metrics;
 use crate::parity::Parity;
+use crate::rollout::prometheus::Prometheus;
 use crate::rollout::{Controller, Local, Run, Source};
 
 /// Has the controller run with the server, where the configuration says so: with a Prometheus the
@@ -25,6 +26,9 @@ pub fn start(
         (Role::Sidecar, None) if settings.enabled => {
             let (metrics, parity) = (metrics.clone(), parity.clone());
             (Some(store.clone()), Source::Local(Local { store: store.clone(), metrics, parity }))
+        }
+        (Role::Controller, Some(endpoint)) if settings.enabled => {
+            (None, Source::Fleet(Prometheus::new(endpoint, &settings.job)))
         }
         _ => return None,
     };

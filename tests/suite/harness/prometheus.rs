@@ -29,18 +29,38 @@ impl Prometheus {
     /// Starts it with a file of rules. Without the program the test fails: it never passes for want
     /// of a server.
     pub async fn start(target: &Address, rules: &Path) -> Prometheus {
+        let rules = format!("rule_files: [\"{}\"]\n", rules.display());
+        Prometheus::with(&[target], "500ms", &rules, &[]).await
+    }
+
+    /// Starts it without rules, to scrape these at this interval.
+    pub async fn of(targets: &[&Address], interval: &str) -> Prometheus {
+        Prometheus::with(targets, interval, "", &[]).await
+    }
+
+    /// The same, which keeps histograms in the native form only.
+    pub async fn native(targets: &[&Address], interval: &str) -> Prometheus {
+        Prometheus::with(targets, interval, "", &["--enable-feature=native-histograms"]).await
+    }
+
+    async fn with(
+        targets: &[&Address],
+        interval: &str,
+        rules: &str,
+        arguments: &[&str],
+    ) -> Prometheus {
         let dir = TempDir::new();
+        let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
         let config = format!(
-            "global: {{ scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms }}\n\
-             rule_files: [\"{}\"]\n\
-             scrape_configs: [{{ job_name: modegate, static_configs: [{{ targets: [\"{target}\"] }}] }}]\n",
-            rules.display()
+            "global: {{ scrape_interval: {interval}, scrape_timeout: {interval}, evaluation_interval: {interval} }}\n\
+             {rules}\
+             scrape_configs: [{{ job_name: modegate, static_configs: [{{ targets: {targets:?} }}] }}]\n",
         );
         let file = dir.write("prometheus.yml", config);
         let mut command = Command::new("prometheus");
         command.arg(format!("--config.file={}", file.display()));
         command.arg(format!("--storage.tsdb.path={}", dir.path().join("data").display()));
-        command.arg("--web.listen-address=127.0.0.1:0");
+        command.arg("--web.listen-address=127.0.0.1:0").args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = found("prometheus", command.spawn());
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -67,6 +87,11 @@ impl Prometheus {
         })
         .await;
         prometheus
+    }
+
+    /// Where it answers.
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// What an expression gives now: each series' labels and value.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use modegate_filters::rollout::incident::Incident;
 use serde_json::{Value, json};
 
 use super::origins::{Api, Does, cloud};
@@ -74,21 +75,34 @@ impl World {
         .await
     }
 
-    /// The only incident, in full.
-    pub async fn incident(&self) -> Value {
-        let listed: Value = self.modegate.call("GET", "/incidents", None).await.json();
-        let listed = listed["incidents"].as_array().cloned().unwrap_or_default();
+    /// The only incident, which its list, its document and its report say alike.
+    pub async fn incident(&self) -> Incident {
+        let listed = self.incidents().await;
         let [one] = listed.as_slice() else { panic!("not one incident: {listed:?}") };
         let id = one["id"].as_str().expect("an id");
         let whole = self.modegate.call("GET", &format!("/incidents/{id}.json"), None).await;
         assert_eq!(whole.status, 200, "{}", whole.text());
-        let whole: Value = whole.json();
-        for member in ["id", "trigger", "severity", "stage", "opened", "safe"] {
-            assert_eq!(whole[member], one[member], "{member}");
+        let incident: Incident = serde_json::from_value(whole.json()).expect("an incident");
+        let said = json!({
+            "id": incident.id,
+            "trigger": incident.trigger.word(),
+            "severity": incident.severity,
+            "stage": incident.stage,
+            "opened": incident.opened,
+            "safe": incident.safe,
+        });
+        for (member, said) in said.as_object().into_iter().flatten() {
+            assert_eq!(&one[member], said, "{member}");
         }
         let told = self.modegate.call("GET", &format!("/incidents/{id}.md"), None).await;
         assert!(told.status == 200 && told.text().contains(id), "{}", told.text());
-        whole
+        incident
+    }
+
+    /// What `GET /incidents` lists.
+    pub async fn incidents(&self) -> Vec<Value> {
+        let listed = self.modegate.call("GET", "/incidents", None).await.json();
+        listed["incidents"].as_array().cloned().expect("a list")
     }
 
     /// The sum of a rollout count over a cohort.

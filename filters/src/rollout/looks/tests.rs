@@ -52,6 +52,18 @@ fn one_that_began_again_counts_from_zero() {
 }
 
 #[test]
+fn a_server_that_is_behind_makes_nothing_new() {
+    let mut looks = Looks::default();
+    new(&mut looks, 10, vec![sample("a", 100, Some(1))]);
+    assert_eq!(new(&mut looks, 20, vec![sample("a", 95, Some(1))]), 0);
+    assert_eq!(new(&mut looks, 30, vec![sample("a", 105, Some(1))]), 5);
+    assert_eq!(new(&mut looks, 40, vec![sample("a", 3, Some(35))]), 3);
+    let seen = looks.look(50, vec![sample("a", 106, Some(1))], None);
+    assert_eq!((seen.fast_left, seen.instances[0].up), (0, false));
+    assert_eq!(new(&mut looks, 60, vec![sample("a", 4, Some(35))]), 1);
+}
+
+#[test]
 fn one_that_is_down_keeps_its_baseline() {
     let mut looks = Looks::default();
     new(&mut looks, 10, vec![sample("a", 100, None)]);

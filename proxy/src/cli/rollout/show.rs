@@ -107,6 +107,9 @@ pub(super) fn status(answer: &Value) -> String {
             instance["generation"],
         );
     }
+    if let Some(why) = answer["blind"].as_str() {
+        let _ = writeln!(out, "sees nothing: {}", why.escape_debug());
+    }
     if let Some(fault) = answer["fault"].as_str() {
         let _ = writeln!(out, "fault: {}", fault.escape_debug());
     }
