@@ -84,12 +84,12 @@ fn e_values_are_the_bets_multiplied() {
             for (mut process, null, grid) in starts {
                 let looks = looks(count, canary_errs);
                 for &(n_c, e_c, n_k, e_k) in &looks {
-                    process.look((n_c, e_c as f64 / effect), (n_k, e_k as f64 / effect));
+                    process.look((n_c, e_c), (n_k, e_k));
                 }
                 let question = json!({
                     "kind": "e_process", "null": (null), "grid": grid, "effect": effect, "looks": looks,
                 });
-                cases.push((question, "log_e", process.log_e()));
+                cases.push((question, "log_e", process.log_e(effect)));
             }
         }
     }
@@ -105,8 +105,8 @@ fn e_values_are_those_of_villes_own_test() {
         let mut events = vec![1; canary as usize];
         events.extend(vec![0; control as usize]);
         let mut process = EProcess::harm();
-        process.look((n_c, canary as f64), (n_k, control as f64));
-        cases.push((n_c, n_k, events, process.log_e()));
+        process.look((n_c, canary), (n_k, control));
+        cases.push((n_c, n_k, events, process.log_e(1.0)));
     }
     let grid = [1.5, 2.0, 3.0, 5.0, 10.0];
     let questions: Vec<Value> = cases

@@ -45,7 +45,6 @@ async fn is_rolled_back(errors: Errors, fast: Does, others: Does, triggers: &[Tr
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "nothing follows the plan yet"]
 async fn clean_traffic_reaches_everybody() {
     let (fast, others) = (Does::after_ms(4), Does::after_ms(8));
     let world = World::start(&plan::rollout(Errors::Coarse), fast, others).await;
@@ -65,7 +64,6 @@ async fn clean_traffic_reaches_everybody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "nothing follows the plan yet"]
 async fn what_is_slower_is_rolled_back() {
     let (fast, others) = (Does::after_ms(20), Does::after_ms(5));
     let triggers = [Trigger::Latency, Trigger::Tail];
@@ -74,7 +72,6 @@ async fn what_is_slower_is_rolled_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "nothing follows the plan yet"]
 async fn three_times_the_errors_are_rolled_back() {
     let errs = |of| Does { errs_of: of, ..Does::after_ms(5) };
     let hop = "API server: behind the leg frontend";
@@ -82,7 +79,6 @@ async fn three_times_the_errors_are_rolled_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "nothing follows the plan yet"]
 async fn a_lost_mode_is_rolled_back() {
     let fast = Does { fault: Fault::LoseMode, ..Does::after_ms(5) };
     let hop = "API server: between the legs frontend and bridge";
@@ -90,7 +86,6 @@ async fn a_lost_mode_is_rolled_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "nothing follows the plan yet"]
 async fn crossed_rooms_are_rolled_back() {
     let hop = "API server: between the legs frontend and bridge";
     is_rolled_back(Errors::Coarse, crossed(), Does::after_ms(5), &[Trigger::Contamination], hop)

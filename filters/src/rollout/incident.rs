@@ -20,14 +20,18 @@ pub enum Trigger {
     /// Another room's request or answer.
     Contamination,
     /// Mode or room did not survive a hop.
+    #[serde(rename = "mode_mismatch")]
     Mismatch,
     /// The upstream says that it applied another mode than the one that left: cloud and local differ.
+    #[serde(rename = "parity_divergence")]
     Divergence,
     /// The canary errs more often than the control.
     Errors,
     /// The canary's first event comes later than the control's.
+    #[serde(rename = "latency_regression")]
     Latency,
     /// The canary's slow tail is heavier.
+    #[serde(rename = "tail_latency")]
     Tail,
     /// The canary's answers are worse.
     Quality,

@@ -35,6 +35,8 @@ pub struct Mismatch {
     pub generation: (u64, u64),
     /// The ids of the request on the leg before and on this one.
     pub request_id: (String, String),
+    /// The trace that it is part of here.
+    pub trace_id: String,
 }
 
 /// The last of them, the newest first.
@@ -105,6 +107,7 @@ mod tests {
                 room: (Some(0xab), None),
                 generation: (1, 1),
                 request_id: ("before".to_owned(), format!("here-{at}")),
+                trace_id: "t".repeat(32),
             });
         }
         let shown = recent.exemplars(&modes);
