@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modegate_config::flags::FlagLayer;
-use modegate_config::{Bind, Config};
+use modegate_config::{Bind, Config, Listener};
 use pingora_core::server::configuration::{Opt, ServerConf};
 use pingora_core::server::{RunArgs, Server};
 use pingora_core::services::background::GenBackgroundService;
@@ -57,6 +57,15 @@ pub enum Role {
     Sidecar,
     /// It serves nothing but the admin API, and runs the rollout of the sidecars that Prometheus sees.
     Controller,
+}
+
+impl Role {
+    fn serves(self, config: &Config) -> &[Listener] {
+        match self {
+            Role::Sidecar => &config.listeners,
+            Role::Controller => &[],
+        }
+    }
 }
 
 /// How listening sockets go from one process to the next, over a unix socket at this path.
@@ -116,10 +125,7 @@ impl App {
         let most_connections = files::most_connections(config.limits.connections);
         let mut app = DataPlane::build(drain.clone(), Admission::new(most_connections));
         let most_in_flight = files::most_in_flight(most_connections, &config.listeners);
-        let served = match start.role {
-            Role::Sidecar => config.listeners.as_slice(),
-            Role::Controller => &[],
-        };
+        let served = start.role.serves(&config);
         let legs = served.iter().map(|listener| listener.leg);
         let parity = Arc::new(Parity::new(&config.parity, legs));
         let (mut sockets, mut listeners, mut places) = (Vec::new(), Vec::new(), 0);
@@ -168,12 +174,9 @@ impl App {
         watches.start(&mut server, &sources, export);
         let socket = bound(&config.admin.bind)?;
         let admin_bound = socket.bound.clone();
-        tracing::info!(address = %admin_bound, "admin listening");
-        let token = Token::read(config.admin.token_file.as_deref())?;
-        let admin = Admin::new(sources, &config.admin, token, drain.clone());
         // It answers while the rest drains: its own drain is started by a hand-over, and the end.
         let admin_drain = Drain::new();
-        server.add_service(Prebound::new("admin", admin, vec![socket], 1, &admin_drain));
+        server.add_service(admin(sources, &config, socket, (&drain, &admin_drain))?);
 
         Ok(App {
             server,
@@ -200,6 +203,19 @@ impl App {
             Box::new(DrainFirst { stop, drain, admin, metrics, traces, grace, hands_over });
         server.run(RunArgs { shutdown_signal });
     }
+}
+
+/// The admin API on its socket. It says whether the first drain has started, and ends by the second.
+fn admin(
+    sources: Sources,
+    config: &Config,
+    socket: Socket,
+    (drain, own): (&Drain, &Drain),
+) -> Result<Prebound<Admin>, StartError> {
+    tracing::info!(address = %socket.bound, "admin listening");
+    let token = Token::read(config.admin.token_file.as_deref())?;
+    let admin = Admin::new(sources, &config.admin, token, drain.clone());
+    Ok(Prebound::new("admin", admin, vec![socket], 1, own))
 }
 
 fn threads(configured: usize) -> usize {

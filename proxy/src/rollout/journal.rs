@@ -72,9 +72,7 @@ impl Journal {
         let io = |error| OpenError::Io(path.clone(), error);
         let mut audit =
             OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(io)?;
-        let (records, bytes) = newer(&mut audit, &saved.tip)
-            .map_err(io)?
-            .map_err(|why| OpenError::Unusable(path.clone(), why))?;
+        let (records, bytes) = newer(&path, &mut audit, &saved.tip)?;
         let Saved { mut tip, mut state, mut looks } = saved;
         let mut by = plan.clone();
         for (record, after) in records {
@@ -174,29 +172,30 @@ fn read_saved(path: &Path) -> Result<Saved, OpenError> {
     }
 }
 
+/// Records, each with where the chain ends behind it.
+type Records = Vec<(Record, Tip)>;
+
 /// The records behind the one that the state knows of, and how long the audit is. A last line that
 /// was begun and never ended is taken away: nothing was done about it.
-fn newer(audit: &mut File, known: &Tip) -> io::Result<Result<(Vec<(Record, Tip)>, u64), String>> {
-    let length = audit.metadata()?.len();
+fn newer(path: &Path, audit: &mut File, known: &Tip) -> Result<(Records, u64), OpenError> {
+    let io = |error| OpenError::Io(path.to_owned(), error);
+    let unusable = |why: String| OpenError::Unusable(path.to_owned(), why);
+    let length = audit.metadata().map_err(io)?.len();
     let from = length.saturating_sub(TAIL);
-    audit.seek(SeekFrom::Start(from))?;
+    audit.seek(SeekFrom::Start(from)).map_err(io)?;
     let mut bytes = Vec::new();
-    audit.take(TAIL).read_to_end(&mut bytes)?;
+    audit.take(TAIL).read_to_end(&mut bytes).map_err(io)?;
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let length = from + whole as u64;
-    let Ok(text) = std::str::from_utf8(bytes.get(..whole).unwrap_or_default()) else {
-        return Ok(Err("it is not text".to_owned()));
-    };
+    // The tail may begin within a character.
+    let text = String::from_utf8_lossy(bytes.get(..whole).unwrap_or_default());
     let lines: Vec<&str> = text.lines().collect();
-    let records = match behind(&lines, known) {
-        Ok(records) => records,
-        Err(why) => return Ok(Err(why)),
-    };
-    audit.set_len(length)?;
-    Ok(Ok((records, length)))
+    let records = behind(&lines, known).map_err(unusable)?;
+    let length = from + whole as u64;
+    audit.set_len(length).map_err(io)?;
+    Ok((records, length))
 }
 
-fn behind(lines: &[&str], known: &Tip) -> Result<Vec<(Record, Tip)>, String> {
+fn behind(lines: &[&str], known: &Tip) -> Result<Records, String> {
     // From the last line backwards to the first that follows what is known.
     let follows = |line: &&&str| {
         serde_json::from_str::<Link>(line).is_ok_and(|link| link.previous == known.digest)

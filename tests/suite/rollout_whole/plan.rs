@@ -14,7 +14,9 @@ const PATH: &str = r#"["data", "parity"]"#;
 const DATA: &str = r#"["data"]"#;
 
 /// Name, step, the flags that are on, percent, least canary requests and gates.
-const STAGES: [(&str, &str, &[&str], u8, u32, &str); 9] = [
+type Stage = (&'static str, &'static str, &'static [&'static str], u8, u32, &'static str);
+
+const STAGES: [Stage; 9] = [
     ("core", "core", &[], 0, 0, DATA),
     ("cloud", "cloud", &["contract"], 0, 0, DATA),
     ("api", "api", &["contract", "runtime"], 0, 0, PATH),
@@ -52,9 +54,7 @@ pub fn rollout(errors: Errors) -> String {
     format!("{DOCUMENT}{ROLLOUT}{thresholds}{}", STAGES.map(stage).concat())
 }
 
-fn stage(
-    (name, step, flags, percent, samples, gates): (&str, &str, &[&str], u8, u32, &str),
-) -> String {
+fn stage((name, step, flags, percent, samples, gates): Stage) -> String {
     let on: String = flags.iter().map(|flag| format!("{flag} = true\n")).collect();
     format!(
         "[[rollout.stage]]\nname = \"{name}\"\nstep = \"{step}\"\n{on}percent = {percent}.0\n\

@@ -72,7 +72,7 @@ impl ReplayArgs {
                 json!({ "sequence": sequence, "at": at, "again": said, "notes": notes })
             );
         } else if again == Again::Differs
-            || !self.quiet && !(again == Again::Same && notes.is_empty())
+            || !(self.quiet || again == Again::Same && notes.is_empty())
         {
             let notes: Vec<String> =
                 notes.iter().map(|note| note.escape_debug().to_string()).collect();
