@@ -92,6 +92,7 @@ mod refusals;
 mod replay;
 mod request_ids;
 mod rollout_counts;
+mod rollout_fleet;
 mod rollout_oracles;
 mod rollout_prometheus;
 mod rollout_simulate;

@@ -24,6 +24,7 @@ pub struct Start {
     environment: Vec<(String, String)>,
     open_files: Option<(usize, usize)>,
     arguments: Vec<String>,
+    command: &'static [&'static str],
 }
 
 impl Start {
@@ -37,7 +38,13 @@ impl Start {
     pub fn within(config: &str, dir: Arc<TempDir>) -> Start {
         let (environment, arguments) = (Vec::new(), Vec::new());
         let (config, open_files) = (config.to_owned(), None);
-        Start { config, dir, environment, open_files, arguments }
+        Start { config, dir, environment, open_files, arguments, command: &["run"] }
+    }
+
+    /// Runs the rollout of a fleet, and nothing else.
+    pub fn controller(mut self) -> Start {
+        self.command = &["rollout", "run"];
+        self
     }
 
     /// Sets an environment variable.
@@ -81,8 +88,9 @@ impl Start {
                 limited
             }
         };
-        command.arg("run").arg("-c").arg(&file);
-        if !self.arguments.iter().any(|argument| argument.starts_with("--upgrade-socket")) {
+        command.args(self.command).arg("-c").arg(&file);
+        let told = |argument: &String| argument.starts_with("--upgrade-socket");
+        if self.command == ["run"] && !self.arguments.iter().any(told) {
             command.arg("--upgrade-socket").arg(self.dir.path().join("upgrade.sock"));
         }
         command.args(self.arguments.iter().map(|argument| argument.replace("{dir}", &dir)));
