@@ -40,6 +40,22 @@ pub enum Verb {
     Abort,
 }
 
+impl Verb {
+    /// The word that commands and notes use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verb::Start => "start",
+            Verb::Hold => "hold",
+            Verb::Resume => "resume",
+            Verb::Approve => "approve",
+            Verb::Advance => "advance",
+            Verb::Rollback { hard: false } => "soft rollback",
+            Verb::Rollback { hard: true } => "hard rollback",
+            Verb::Abort => "abort",
+        }
+    }
+}
+
 /// An order, with who gave it and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {

@@ -114,6 +114,11 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// Nothing but what the control is like.
+    pub fn begun_again(&self) -> Evidence {
+        Evidence { baseline: self.baseline.clone(), ..Evidence::default() }
+    }
+
     /// Takes a look in. Once an exposed stage is observed the base rates are those of before.
     pub fn absorb(&mut self, plan: &Plan, look: &Observations, at: Millis, observed: bool) {
         for (sum, hop) in self.hops.iter_mut().zip(&look.hops) {

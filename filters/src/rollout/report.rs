@@ -95,7 +95,8 @@ fn showing(out: &mut String, incident: &Incident) -> fmt::Result {
 }
 
 fn plain(text: &str) -> String {
-    text.escape_debug().to_string().replace('|', "\\|")
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().map(plain).collect::<String>().replace('|', "\\|")
 }
 
 /// As RFC 3339 writes it, in UTC.

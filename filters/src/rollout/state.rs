@@ -246,9 +246,11 @@ pub struct Rollback {
 }
 
 impl Rollback {
-    /// Takes a look in that every instance has the flags of.
-    pub(super) fn see(&mut self, look: &Observations) {
-        if look.fast_left > 0 {
+    /// Takes a look in that every instance has the flags of; one that shows what went wrong is not
+    /// quiet.
+    pub(super) fn see(&mut self, look: &Observations, shows: bool) {
+        self.noisy += u32::from(shows);
+        if look.fast_left > 0 || shows {
             (self.quiet, self.quiet_messages) = (0, [0; 2]);
             return;
         }

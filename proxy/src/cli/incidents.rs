@@ -61,7 +61,7 @@ fn print_list(answer: &Value) {
         println!(
             "{:<34}{:<5}{:<22}{}",
             said("id"),
-            incident["severity"],
+            format!("S{}", incident["severity"]),
             said("trigger"),
             said("stage")
         );

@@ -4,7 +4,7 @@ use std::fmt::Error;
 
 use modegate_filters::rollout::gates::{GateReport, GateVerdict};
 use modegate_filters::rollout::plan::Gate;
-use modegate_filters::rollout::state::Phase;
+use modegate_filters::rollout::state::{Phase, State};
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 
@@ -26,7 +26,9 @@ pub(super) fn encode(
     let entered = phases.zip(entered).map(|(phase, count)| ([("state", phase.word())], count));
     counters(encoder, names::ROLLOUT_TRANSITIONS, entered)?;
     let begun = state.filter(|state| state.phase != Phase::Draft);
-    gauge(encoder, names::ROLLOUT_STAGE, begun.map_or(0, |state| state.stage as u64 + 1))?;
+    // What Done is at is the last stage.
+    let number = |state: &State| state.stage as u64 + u64::from(state.phase != Phase::Done);
+    gauge(encoder, names::ROLLOUT_STAGE, begun.map_or(0, number))?;
     let open = state.and_then(|state| state.incident.as_ref());
     let open = open.is_some_and(|incident| incident.safe.is_none());
     gauge(encoder, names::ROLLOUT_INCIDENT, u64::from(open))?;

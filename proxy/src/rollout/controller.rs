@@ -73,6 +73,8 @@ pub(super) struct Open {
     looks: Looks,
     pub(super) gates: Vec<GateReport>,
     pub(super) instances: Vec<Instance>,
+    /// An incident whose report could not be written yet.
+    unreported: Option<Incident>,
 }
 
 /// What a source saw: the counts of each instance, how old the newest are, and requests that show
@@ -142,7 +144,14 @@ impl Controller {
                 begun
                     .and_then(|()| journal.save(&state, &looks))
                     .map_err(|error| OpenError::Io(self.state_dir.clone(), error))?;
-                Ok(Open { journal, state, looks, gates: Vec::new(), instances: Vec::new() })
+                Ok(Open {
+                    journal,
+                    state,
+                    looks,
+                    gates: Vec::new(),
+                    instances: Vec::new(),
+                    unreported: None,
+                })
             });
         match opened {
             Ok(open) => {
@@ -314,8 +323,14 @@ impl Controller {
         if let Err(error) = open.journal.save(&open.state, &open.looks) {
             faults.push(format!("the state could not be saved: {error}"));
         }
-        if let Some(incident) = &decision.incident {
-            faults.extend(self.report(incident).err());
+        if decision.incident.is_some() {
+            open.unreported.clone_from(&decision.incident);
+        }
+        if let Some(incident) = &open.unreported {
+            match self.report(incident) {
+                Ok(()) => open.unreported = None,
+                Err(error) => faults.push(error),
+            }
         }
         self.fault(&mut inner, faults);
         Ok(decision)

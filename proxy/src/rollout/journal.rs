@@ -33,6 +33,8 @@ pub struct Journal {
     audit: File,
     bytes: u64,
     tip: Tip,
+    /// A step could not be written down: what follows does not go on from the last record.
+    gap: bool,
     /// Another controller on this directory waits while this one lives.
     _alone: File,
 }
@@ -85,7 +87,7 @@ impl Journal {
             // What that look saw is counted already; how far is not known.
             (tip, looks) = (after, Looks::default());
         }
-        let journal = Journal { dir: dir.to_owned(), audit, bytes, tip, _alone: alone };
+        let journal = Journal { dir: dir.to_owned(), audit, bytes, tip, gap: false, _alone: alone };
         Ok((journal, state, looks))
     }
 
@@ -109,9 +111,15 @@ impl Journal {
     ) -> io::Result<()> {
         if self.bytes >= AUDIT_LIMIT {
             self.rotate()?;
-            self.begin(input.at, plan, state)?;
+            self.gap = true;
         }
-        self.push(input.at, Entry::step(input, decision))
+        if self.gap {
+            self.begin(input.at, plan, state)?;
+            self.gap = false;
+        }
+        let written = self.push(input.at, Entry::step(input, decision));
+        self.gap = written.is_err();
+        written
     }
 
     /// Saves the state, as it is after the last record.

@@ -91,7 +91,9 @@ fn next(plan: &Plan, stage: Option<&Stage>, open: &Open, now: Millis) -> Option<
                 seconds => format!("start, in {seconds} s"),
             }
         }
-        Phase::Failed => "look at the instances that do not follow; rollback --hard".to_owned(),
+        Phase::Failed => {
+            "look at the instances that do not follow: it goes on asking them".to_owned()
+        }
         Phase::Done => "nothing; its gates are looked at all the same".to_owned(),
     };
     Some(text)

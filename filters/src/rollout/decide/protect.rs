@@ -164,8 +164,7 @@ impl Turn<'_> {
         let laggards = self.laggards(rollback.ordered);
         let confirmed = laggards.is_some_and(|laggards| laggards.is_empty());
         if let Some(look) = self.fresh(rollback.ordered).filter(|_| confirmed) {
-            rollback.see(look);
-            rollback.noisy += u32::from(shows(look));
+            rollback.see(look, shows(look));
         }
         self.state.rollback = Some(rollback);
         let late = self.at().saturating_sub(rollback.ordered) >= self.plan.timing.confirm;

@@ -3,7 +3,6 @@
 use super::{Command, Decision, Input, Verb};
 use crate::bucket::Share;
 use crate::decide::Flags;
-use crate::rollout::evidence::Evidence;
 use crate::rollout::gates::{GateReport, GateVerdict, Gates};
 use crate::rollout::incident::{Incident, Trigger};
 use crate::rollout::observe::{Instance, Observations, SignalVerdict};
@@ -105,7 +104,7 @@ impl<'a> Turn<'a> {
             match self.follow(command) {
                 Ok(()) => {
                     let Command { actor, reason, .. } = command;
-                    self.note(format!("{:?} by {actor}: {reason}", command.verb));
+                    self.note(format!("{} by {actor}: {reason}", command.verb.word()));
                 }
                 Err(why) => self.refused.push((at, why)),
             }
@@ -165,10 +164,12 @@ impl<'a> Turn<'a> {
         if self.fresh(done).is_some_and(|look| look.fast_left > 0) {
             return Err("requests leave in fast mode".to_owned());
         }
-        let stage = rollback.map_or(0, |rollback| rollback.stage).saturating_sub(1);
-        // What was evidence of harm then is none of what is tried now.
-        self.state.evidence = Evidence::default();
-        (self.state.rollback, self.state.incident) = (None, None);
+        // From Done it was the last stage that was left.
+        let left = rollback.map_or(0, |rollback| rollback.stage);
+        let stage = left.min(self.plan.stages.len().saturating_sub(1)).saturating_sub(1);
+        // What was evidence of harm then is none of what is tried now; what the control is like stays.
+        self.state.evidence = self.state.evidence.begun_again();
+        (self.state.rollback, self.state.incident, self.state.attestation) = (None, None, None);
         self.begin(stage);
         Ok(())
     }

@@ -152,7 +152,8 @@ fn gate(answer: &Value, gate: Gate, as_json: bool) -> Result<(), Failure> {
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().unwrap_or_default().escape_debug().to_string()
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    value.as_str().unwrap_or_default().chars().map(plain).collect()
 }
 
 fn on_off(value: &Value) -> &'static str {

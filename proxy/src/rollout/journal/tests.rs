@@ -132,3 +132,20 @@ fn a_full_audit_is_kept_and_another_begun() {
     let (_, state, _) = Journal::open(dir.path(), &plan()).unwrap();
     assert_eq!(state.unwrap().desired, left.desired);
 }
+
+#[test]
+fn what_could_not_be_written_is_a_new_beginning_for_what_can() {
+    let (dir, state) = written(1, 0);
+    let (mut journal, ..) = Journal::open(dir.path(), &plan()).unwrap();
+    // A step in between took something away, and was not written down.
+    let between = decide(&plan(), &state, &input(2)).state;
+    let between = State { looks: 7, ..between };
+    journal.gap = true;
+    let next = input(3);
+    let decision = decide(&plan(), &between, &next);
+    journal.step((&plan(), &between), &next, &decision).unwrap();
+    let mut replay = Replay::default();
+    let again =
+        lines(&dir, AUDIT).iter().map(|line| replay.next(line).unwrap().1).collect::<Vec<_>>();
+    assert_eq!(again, [Again::Began, Again::Same, Again::BeganElsewhere, Again::Same]);
+}

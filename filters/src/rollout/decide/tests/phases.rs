@@ -149,3 +149,33 @@ fn what_leaves_after_a_rollback_makes_it_hard_and_then_fails() {
     assert_eq!(world.state.phase, Phase::RolledBack);
     assert!(decision.gates.iter().all(|gate| gate.verdict != GateVerdict::Pass));
 }
+
+#[test]
+fn after_a_rollback_of_everybody_it_begins_with_the_stage_before_the_last() {
+    let mut world = World::started();
+    world.until(Phase::AwaitingApproval, 2);
+    world.order(Verb::Approve);
+    world.until(Phase::Done, 4);
+    let baseline = world.state.evidence.baseline.clone();
+    world.order(Verb::Rollback { hard: false });
+    world.until(Phase::RolledBack, 4);
+    world.at += world.plan.timing.cool_down;
+    assert_eq!(world.order(Verb::Start).refused, []);
+    assert_eq!((world.state.stage, world.state.phase), (2, Phase::Applying));
+    // What the control is like is known still; whom somebody trusted then is not.
+    assert_eq!(world.state.evidence.baseline, baseline);
+    assert_eq!(world.state.attestation, None);
+}
+
+#[test]
+fn mismatches_that_go_on_make_a_rollback_hard() {
+    let mut world = World::started();
+    world.until(Phase::Observing, 1);
+    world.order(Verb::Rollback { hard: false });
+    for looks in 1..=3 {
+        assert!(!world.state.desired.flags.kill, "after {} looks", looks - 1);
+        assert_eq!(world.state.phase, Phase::RollingBack);
+        world.tick(Wrong::Lost);
+    }
+    assert!(world.state.desired.flags.kill);
+}
