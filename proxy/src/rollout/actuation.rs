@@ -59,6 +59,23 @@ impl Actuation {
         self.take(&document)
     }
 
+    /// What sidecars that ask are told.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, and what is wanted exposes somebody, in words.
+    pub fn served(&self, wanted: Option<&Desired>) -> Result<Option<Document>, String> {
+        let found = self.file.read();
+        let before = found.as_ref().ok().and_then(Option::as_ref).map(desired);
+        let safer = wanted.filter(|wanted| {
+            before.is_none_or(|before| before.generation < wanted.generation)
+                && exposes_nobody_else(before.as_ref(), wanted)
+        });
+        match safer {
+            Some(wanted) => Ok(Some(self.document(wanted))),
+            None => found.map_err(|error| error.to_string()),
+        }
+    }
+
     fn take(&self, document: &Document) -> Result<(), String> {
         let Some(store) = &self.store else { return Ok(()) };
         let taken = store.take_document(Layer::File, document.clone(), false);

@@ -224,12 +224,16 @@ impl Controller {
         view::rollout(&self.plan, &self.lock(), now())
     }
 
-    /// The flags document, as sidecars are to take it over.
+    /// The flags document, as sidecars are to take it over: what the file says, or what is desired
+    /// where that only takes exposure away and could not be written.
     ///
     /// # Errors
-    /// Where it cannot be read, in words.
+    /// Where the file cannot be read, and what is desired exposes somebody, in words.
     pub fn document(&self) -> Result<Option<Document>, String> {
-        self.actuation.file.read().map_err(|error| error.to_string())
+        let inner = self.lock();
+        let open = inner.open.as_ref().filter(|open| open.state.phase != Phase::Draft);
+        let desired = open.map(|open| open.state.desired);
+        self.actuation.served(desired.as_ref())
     }
 
     /// What went wrong so far.

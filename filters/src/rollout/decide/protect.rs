@@ -5,7 +5,7 @@ use crate::bucket::Share;
 use crate::decide::Flags;
 use crate::rollout::attribution::attribute;
 use crate::rollout::gates::GateVerdict;
-use crate::rollout::incident::{Incident, Proof, Trigger};
+use crate::rollout::incident::{Incident, Proof, Severity, Trigger};
 use crate::rollout::observe::{HOPS, Hop, Observations};
 use crate::rollout::plan::Blind;
 use crate::rollout::state::{Desired, Hold, Phase, Rollback};
@@ -140,7 +140,7 @@ impl Turn<'_> {
             rollout: self.plan.id.clone(),
             stage: self.stage().map_or_else(|| "done".to_owned(), |stage| stage.name.clone()),
             trigger,
-            severity: trigger.severity(),
+            severity: severity(trigger, &summed),
             why: why.to_owned(),
             opened: at,
             before,
@@ -224,8 +224,34 @@ impl Turn<'_> {
     }
 }
 
+/// How severe it is; that cloud and local differ is as bad as a mismatch where it is more than one
+/// answer in a thousand.
+fn severity(trigger: Trigger, hops: &[Hop; HOPS]) -> Severity {
+    let sum = |of: fn(&Hop) -> u64| hops.iter().map(of).sum::<u64>();
+    let altered = sum(|hop| hop.ack_altered);
+    let often = 1_000 * altered > altered + sum(|hop| hop.ack_match);
+    if trigger == Trigger::Divergence && often { 1 } else { trigger.severity() }
+}
+
 /// Whether a look saw mode or room go wrong.
 fn shows(look: &Observations) -> bool {
     let wrong = |hop: &Hop| hop.mismatches() + hop.contamination + hop.ack_altered;
     look.hops.iter().map(wrong).sum::<u64>() > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_in_another_mode_are_as_bad_as_they_are_many() {
+        let hops = |ack_altered, ack_match| {
+            [Hop { ack_altered, ack_match, ..Hop::default() }, Hop::default(), Hop::default()]
+        };
+        for (altered, matched, expected) in [(1, 0, 1), (1, 998, 1), (1, 999, 2), (3, 9_000, 2)] {
+            let said = severity(Trigger::Divergence, &hops(altered, matched));
+            assert_eq!(said, expected, "{altered} beside {matched}");
+        }
+        assert_eq!(severity(Trigger::Errors, &hops(9, 0)), 2);
+    }
 }

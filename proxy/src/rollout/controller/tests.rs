@@ -173,6 +173,8 @@ fn exposure_is_taken_away_though_nothing_can_be_written() {
     fs::create_dir(&world.settings.document).unwrap();
     order(&controller, Verb::Rollback { hard: false }).unwrap();
     assert!(!world.flags().runtime);
+    let served = controller.document().unwrap().unwrap();
+    assert_eq!(served.flags.get(modegate_config::Flag::Runtime), Some(false));
     assert!(controller.reading().is_faulty);
     assert!(controller.view()["fault"].as_str().unwrap().contains("flags.json"));
     fs::remove_dir(&world.settings.document).unwrap();
