@@ -14,7 +14,7 @@ mod totals;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use modegate_filters::bucket::Cohort;
 use modegate_filters::contract::{Mode, Modes, Requested};
@@ -23,6 +23,8 @@ use modegate_filters::dialect::Dialect;
 use modegate_filters::rejection::Rejection;
 use modegate_filters::rollout::plan::Millis;
 use modegate_filters::route::Leg;
+
+use crate::moment::milliseconds;
 
 pub use answers::{AnswerCounts, Path};
 pub use format::Format;
@@ -198,8 +200,7 @@ impl Metrics {
 
     /// When the process began, since 1970.
     pub fn began(&self) -> Millis {
-        let since = self.began.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+        milliseconds(self.began)
     }
 
     /// The counter of requests that ended so.

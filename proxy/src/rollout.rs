@@ -3,7 +3,6 @@
 
 mod actuation;
 mod controller;
-mod files;
 mod incidents;
 mod journal;
 mod local;
@@ -11,7 +10,7 @@ pub mod prometheus;
 mod service;
 mod view;
 
-pub use controller::{Controller, OrderError, Reading, Sampled, now};
+pub use controller::{Controller, OrderError, Reading, Sampled};
 pub use incidents::Incidents;
 pub use local::Local;
 pub use service::{Run, Source};

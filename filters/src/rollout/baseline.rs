@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::counts::{design_effect, margin};
 use super::latency::{Latencies, cluster_effect};
-use super::observe::{Arm, REPLICATES, Replicate};
+use super::observe::{Arm, REPLICATES};
 use super::plan::Thresholds;
+use super::totals::add_arm;
 
 /// An effect that twenty replicates tell is uncertain: 19 times it over the truth is about χ² with 19
 /// degrees of freedom. Its upper bound at 80 %, 19 over the quantile 13.716.
@@ -57,17 +58,7 @@ pub struct Baseline {
 impl Baseline {
     /// Takes what a look saw of the control in.
     pub fn add(&mut self, control: &Arm) {
-        let sum = &mut self.control;
-        sum.replicates.resize(REPLICATES, Replicate::default());
-        for (sum, part) in sum.replicates.iter_mut().zip(&control.replicates) {
-            sum.requests += part.requests;
-            sum.errors += part.errors;
-            sum.firsts += part.firsts;
-            sum.log_sum += part.log_sum;
-        }
-        for (sum, more) in sum.faults.iter_mut().zip(&control.faults) {
-            *sum += more;
-        }
+        add_arm(&mut self.control, control);
         self.latencies.add(control);
     }
 
@@ -123,6 +114,7 @@ impl Baseline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rollout::observe::Replicate;
 
     fn arm(errors: u64, requests: u64) -> Arm {
         let part = Replicate { requests, errors, firsts: 0, log_sum: 0 };

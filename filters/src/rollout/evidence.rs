@@ -6,16 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::baseline::Baseline;
 use super::counts::EProcess;
+use super::emergency::{WINDOW, is_emergency};
 use super::latency::Latencies;
 use super::observe::{Arm, HOPS, Hop, Observations};
 use super::plan::{Millis, Plan};
+use super::totals::add_hop;
 
-/// The emergency stop looks back so far.
-const EMERGENCY_WINDOW: Millis = 120_000;
-/// It takes so many canary errors.
-const EMERGENCY_ERRORS: u64 = 20;
-/// And so many times the control's rate.
-const EMERGENCY_RATIO: f64 = 5.0;
 /// The canary's median may be so many times the control's.
 const SLOW_RATIO: f64 = 2.0;
 /// For fewer looks in a row than this.
@@ -174,10 +170,7 @@ impl Evidence {
     pub fn is_emergency(&self) -> bool {
         let mut sum = Pair::default();
         self.recent.iter().for_each(|recent| sum.add(recent.errors));
-        let [canary, control] = sum.rates();
-        sum.canary.1 >= EMERGENCY_ERRORS
-            && sum.control.0 > 0
-            && canary.unwrap_or(0.0) > EMERGENCY_RATIO * control.unwrap_or(0.0)
+        is_emergency(sum.canary.into(), sum.control.into())
     }
 
     fn note_recent(&mut self, look: &Observations, at: Millis) {
@@ -186,7 +179,7 @@ impl Evidence {
             control: (look.control.requests(), look.control.errors()),
         };
         self.recent.push_back(Recent { at, errors });
-        while self.recent.front().is_some_and(|first| first.at + EMERGENCY_WINDOW < at) {
+        while self.recent.front().is_some_and(|first| first.at + WINDOW < at) {
             self.recent.pop_front();
         }
         let [canary, control] = [&look.canary, &look.control].map(|arm| {
@@ -199,20 +192,4 @@ impl Evidence {
             self.slow_looks = if slow { self.slow_looks + 1 } else { 0 };
         }
     }
-}
-
-fn add_hop(sum: &mut Hop, hop: &Hop) {
-    for (sum, side) in [(&mut sum.canary, &hop.canary), (&mut sum.control, &hop.control)] {
-        sum.requests += side.requests;
-        sum.errors += side.errors;
-        sum.answered += side.answered;
-        sum.first_byte_sum += side.first_byte_sum;
-    }
-    sum.joined += hop.joined;
-    sum.unobserved += hop.unobserved;
-    sum.mode_mismatches += hop.mode_mismatches;
-    sum.room_mismatches += hop.room_mismatches;
-    sum.contamination += hop.contamination;
-    sum.ack_altered += hop.ack_altered;
-    sum.ack_match += hop.ack_match;
 }

@@ -31,6 +31,13 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The stage that a place is at: past the last it is the last, which is what Done is at.
+    pub fn place(&self, stage: usize) -> usize {
+        stage.min(self.stages.len().saturating_sub(1))
+    }
+}
+
 /// A step of the plan that the product was promised, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -52,17 +52,13 @@ pub fn fell(before: &Totals, now: &Totals) -> bool {
 impl Totals {
     /// Adds to what a look sees.
     pub fn add_to(&self, seen: &mut Observations) {
-        let mut own = self.clone();
-        let arms = [(&mut seen.canary, &mut own.canary), (&mut seen.control, &mut own.control)];
-        for (sum, own) in arms {
-            shape(sum);
-            shape(own);
-            add(of_arm(sum), of_arm(own));
+        for (sum, own) in [(&mut seen.canary, &self.canary), (&mut seen.control, &self.control)] {
+            add_arm(sum, own);
         }
-        for (sum, own) in seen.hops.iter_mut().zip(&mut own.hops) {
-            add(of_hop(sum), of_hop(own));
+        for (sum, own) in seen.hops.iter_mut().zip(&self.hops) {
+            add_hop(sum, own);
         }
-        seen.fast_left = seen.fast_left.saturating_add(own.fast_left);
+        seen.fast_left = seen.fast_left.saturating_add(self.fast_left);
     }
 
     /// Every count, in an order that is always the same.
@@ -75,6 +71,19 @@ impl Totals {
         counts.extend(self.hops.iter_mut().flat_map(of_hop));
         counts
     }
+}
+
+/// Adds an arm's counts to others.
+pub(super) fn add_arm(sum: &mut Arm, arm: &Arm) {
+    let mut arm = arm.clone();
+    shape(sum);
+    shape(&mut arm);
+    add(of_arm(sum), of_arm(&mut arm));
+}
+
+/// Adds a hop's counts to others.
+pub(super) fn add_hop(sum: &mut Hop, hop: &Hop) {
+    add(of_hop(sum), of_hop(&mut hop.clone()));
 }
 
 /// What is not there counts nothing.

@@ -1,7 +1,5 @@
 //! What `GET /parity` shows.
 
-use std::time::UNIX_EPOCH;
-
 use modegate_config::OnMismatch;
 use modegate_filters::contract::{Modes, Requested};
 use modegate_filters::parity::{Means, Verdict};
@@ -10,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::digest::hex;
 use crate::metrics::{Enforced, Metrics, Source, Sources, kinds, read};
+use crate::moment::milliseconds;
 use crate::parity::{Mismatch, Parity};
 
 /// Counts by leg and verdict, how much of what arrived could be joined, and the last mismatches.
@@ -74,9 +73,8 @@ fn of_leg(metrics: &Metrics, parity: &Parity, leg: Leg) -> Value {
 
 fn shown(mismatch: &Mismatch, modes: &Modes) -> Value {
     let (expected, found) = mismatch.mode;
-    let at = mismatch.at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     json!({
-        "at_ms": u64::try_from(at).unwrap_or(u64::MAX),
+        "at_ms": milliseconds(mismatch.at),
         "leg": mismatch.leg.word(),
         "verdict": mismatch.verdict.word(),
         "joined_by": mismatch.means.word(),

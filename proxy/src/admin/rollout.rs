@@ -5,12 +5,13 @@ use hyper::body::Incoming;
 use modegate_filters::rollout::decide::{Command, Verb};
 use modegate_filters::rollout::observe::{Signal, SignalVerdict};
 use serde::Deserialize;
-use serde_json::json as object;
+use serde_json::{Value, json as object};
 
 use super::answer::{Answer, json, refuse, text};
 use super::mutate::{read, refused};
 use crate::flags::vouched;
-use crate::rollout::{Controller, OrderError, now};
+use crate::moment::now;
+use crate::rollout::{Controller, OrderError};
 
 /// The longest attestation, in milliseconds.
 const ATTESTED: u64 = 30 * 24 * 60 * 60 * 1000;
@@ -84,11 +85,7 @@ pub async fn order(controller: &Controller, verb: &str, body: Incoming) -> Answe
         return refused(&refusal);
     }
     let command = Command { verb, actor: order.actor, reason: order.reason };
-    match controller.order(command) {
-        Ok(view) => json(StatusCode::OK, &view),
-        Err(OrderError::Refused(why)) => refuse(StatusCode::CONFLICT, &why),
-        Err(OrderError::Failed(error)) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error),
-    }
+    answered(controller.order(command))
 }
 
 async fn signal(controller: &Controller, body: Incoming) -> Answer {
@@ -118,7 +115,11 @@ async fn signal(controller: &Controller, body: Incoming) -> Answer {
         }
     };
     let Signalled { verdict, source, reason, evidence, .. } = said;
-    match controller.signal(Signal { verdict, source, reason, evidence, expires }) {
+    answered(controller.signal(Signal { verdict, source, reason, evidence, expires }))
+}
+
+fn answered(followed: Result<Value, OrderError>) -> Answer {
+    match followed {
         Ok(view) => json(StatusCode::OK, &view),
         Err(OrderError::Refused(why)) => refuse(StatusCode::CONFLICT, &why),
         Err(OrderError::Failed(error)) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error),

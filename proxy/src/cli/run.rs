@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ConfigFile, Failure, load::load};
+use super::load::{Loaded, load};
+use super::{ConfigFile, Failure};
 use crate::logging;
 use crate::server::{App, HandOver, Role, Start, Stop};
 
@@ -24,21 +25,26 @@ pub(super) struct RunArgs {
 impl RunArgs {
     pub(super) fn run(self) -> Result<(), Failure> {
         let loaded = load(&self.file.config)?;
-        let writer = logging::start(&loaded.config.log);
-        let start = Start {
-            file: (loaded.path, loaded.text, loaded.config),
-            environment: loaded.environment,
-            log: writer.logging(),
-            hand_over: match (self.upgrade_socket, self.upgrade) {
-                (None, _) => HandOver::Off,
-                (Some(socket), false) => HandOver::To(socket),
-                (Some(socket), true) => HandOver::From(socket),
-            },
-            stop: Stop::Signals,
-            role: Role::Sidecar,
+        let hand_over = match (self.upgrade_socket, self.upgrade) {
+            (None, _) => HandOver::Off,
+            (Some(socket), false) => HandOver::To(socket),
+            (Some(socket), true) => HandOver::From(socket),
         };
-        let app = App::new(start).map_err(|error| Failure::Usage(error.to_string()))?;
-        app.run();
-        Ok(())
+        serve(loaded, hand_over, Role::Sidecar)
     }
+}
+
+/// Serves until a signal ends it.
+pub(super) fn serve(loaded: Loaded, hand_over: HandOver, role: Role) -> Result<(), Failure> {
+    let writer = logging::start(&loaded.config.log);
+    let start = Start {
+        file: (loaded.path, loaded.text, loaded.config),
+        environment: loaded.environment,
+        log: writer.logging(),
+        hand_over,
+        stop: Stop::Signals,
+        role,
+    };
+    App::new(start).map_err(|error| Failure::Usage(error.to_string()))?.run();
+    Ok(())
 }

@@ -1,7 +1,6 @@
 //! A request on its way through the stack, with all that belongs to it.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Uri, request};
@@ -18,6 +17,7 @@ use super::record::Record;
 use super::serving::Serving;
 use super::upload::Outgoing;
 use crate::flags::Snapshot;
+use crate::moment::now;
 
 /// A request between the client and the upstream. Its headers carry no tags any more.
 #[derive(Debug)]
@@ -125,10 +125,8 @@ fn origin_form(uri: Uri) -> Uri {
 
 /// A version 7 UUID: ids sort by time, and need no system call for randomness.
 fn new_request_id() -> HeaderValue {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
     let random: [u8; 10] = std::array::from_fn(|_| fastrand::u8(..));
-    let id = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+    let id = uuid::Builder::from_unix_timestamp_millis(now(), &random).into_uuid();
     let mut text = uuid::Uuid::encode_buffer();
     let text = id.hyphenated().encode_lower(&mut text);
     HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("-"))

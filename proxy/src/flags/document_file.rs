@@ -3,12 +3,14 @@
 //! part of one.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use modegate_config::Report;
 use modegate_config::document::{DOCUMENT_LIMIT, Document};
+
+use crate::whole_file::replace;
 
 /// The file.
 #[derive(Clone, Debug)]
@@ -114,12 +116,7 @@ impl DocumentFile {
     }
 
     fn put(&self, text: &str) -> Result<(), WriteError> {
-        let beside = self.beside(&format!("{}.new", std::process::id()));
-        let written = write_whole(&beside, text).and_then(|()| fs::rename(&beside, &self.path));
-        if written.is_err() {
-            let _ = fs::remove_file(&beside);
-        }
-        written.and_then(|()| File::open(self.directory())?.sync_all()).map_err(|e| self.failed(e))
+        replace(&self.path, text.as_bytes()).map_err(|error| self.failed(error))
     }
 
     fn lock(&self) -> Result<File, WriteError> {
@@ -175,12 +172,6 @@ pub(super) fn follows(before: &Document, next: &Document) -> bool {
 pub(super) fn renews(before: &Document, next: &Document) -> bool {
     let later = before.lease_until.zip(next.lease_until).is_some_and(|(one, two)| two > one);
     later && *before == Document { lease_until: before.lease_until, ..next.clone() }
-}
-
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 impl std::fmt::Display for ReadError {

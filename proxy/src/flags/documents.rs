@@ -10,6 +10,7 @@ use modegate_filters::bucket::Share;
 use modegate_filters::hex;
 
 use super::document_file::renews;
+use crate::moment::milliseconds;
 
 /// Where a document comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -160,10 +161,4 @@ impl Taken {
             (None, _) => below,
         }
     }
-}
-
-/// Milliseconds since 1970.
-pub(super) fn milliseconds(at: SystemTime) -> u64 {
-    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -10,11 +10,12 @@ use modegate_config::flags::{Broken, Flag, FlagLayer};
 use modegate_filters::rollout::observe::Breaker;
 use tokio::sync::Notify;
 
-use super::documents::{Freshness, Layer, Step, Taken, Unfit, milliseconds, step};
+use super::documents::{Freshness, Layer, Step, Taken, Unfit, step};
 use super::layers::{Layers, Opened};
 use super::overrides::{Override, Refusal, vouched};
 use super::snapshot::{Settings, Snapshot};
 use super::store_view::View;
+use crate::moment::milliseconds;
 
 /// A clock that jumps is looked at again within this time.
 const LOOK: Duration = Duration::from_secs(1);

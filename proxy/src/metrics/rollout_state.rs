@@ -4,7 +4,7 @@ use std::fmt::Error;
 
 use modegate_filters::rollout::gates::{GateReport, GateVerdict};
 use modegate_filters::rollout::plan::Gate;
-use modegate_filters::rollout::state::{Phase, State};
+use modegate_filters::rollout::state::Phase;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 
@@ -17,21 +17,15 @@ pub(super) fn encode(
     encoder: &mut DescriptorEncoder<'_>,
     reading: Option<&Reading>,
 ) -> Result<(), Error> {
-    let state = reading.and_then(|reading| reading.state.as_ref());
     let phases = Phase::ALL.into_iter();
-    let is_at = |phase| u64::from(state.is_some_and(|state| state.phase == phase));
+    let is_at = |phase| u64::from(reading.is_some_and(|it| it.phase == Some(phase)));
     let at = phases.clone().map(|phase| ([("state", phase.word())], is_at(phase)));
     gauges(encoder, names::ROLLOUT_STATE, at)?;
     let entered = reading.map(|reading| reading.entered).unwrap_or_default();
     let entered = phases.zip(entered).map(|(phase, count)| ([("state", phase.word())], count));
     counters(encoder, names::ROLLOUT_TRANSITIONS, entered)?;
-    let begun = state.filter(|state| state.phase != Phase::Draft);
-    // What Done is at is the last stage.
-    let number = |state: &State| state.stage as u64 + u64::from(state.phase != Phase::Done);
-    gauge(encoder, names::ROLLOUT_STAGE, begun.map_or(0, number))?;
-    let open = state.and_then(|state| state.incident.as_ref());
-    let open = open.is_some_and(|incident| incident.safe.is_none());
-    gauge(encoder, names::ROLLOUT_INCIDENT, u64::from(open))?;
+    gauge(encoder, names::ROLLOUT_STAGE, reading.map_or(0, |it| it.stage as u64))?;
+    gauge(encoder, names::ROLLOUT_INCIDENT, u64::from(reading.is_some_and(|it| it.has_incident)))?;
     gauge(encoder, names::ROLLOUT_FAULT, u64::from(reading.is_some_and(|it| it.is_faulty)))?;
     encode_gates(encoder, reading.map(|reading| reading.gates.as_slice()).unwrap_or_default())
 }

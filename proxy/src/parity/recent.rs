@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use modegate_filters::contract::{Mode, Modes, Requested};
 use modegate_filters::parity::{Means, Verdict};
@@ -10,6 +10,7 @@ use modegate_filters::rollout::observe::Exemplar;
 use modegate_filters::route::Leg;
 
 use crate::digest::hex;
+use crate::moment::milliseconds;
 
 /// So many are kept.
 const KEPT: usize = 100;
@@ -66,7 +67,6 @@ impl Recent {
 
 impl Mismatch {
     fn exemplar(&self, modes: &Modes) -> Exemplar {
-        let since = self.at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let room = |digest: Option<u64>| digest.map_or_else(|| "none".to_owned(), hex);
         let (expected, found) = match self.verdict.is_of_room() {
             true => (room(self.room.0), room(self.room.1)),
@@ -76,7 +76,7 @@ impl Mismatch {
             }
         };
         Exemplar {
-            at: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+            at: milliseconds(self.at),
             leg: self.leg.word().to_owned(),
             what: self.verdict.word().to_owned(),
             expected,
@@ -89,7 +89,7 @@ impl Mismatch {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
 

@@ -5,7 +5,6 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use modegate_config::{Document, Rollout};
 use modegate_filters::rollout::decide::{Command, Decision, Input, decide};
@@ -24,6 +23,7 @@ use super::incidents::Incidents;
 use super::journal::{Journal, OpenError};
 use super::view;
 use crate::flags::{DocumentFile, Store};
+use crate::moment::now;
 
 /// So many signals wait for a look; more of them say nothing more.
 const SIGNALS: usize = 100;
@@ -93,19 +93,17 @@ pub struct Sampled {
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// `None` while it is not open here.
-    pub state: Option<State>,
+    pub phase: Option<Phase>,
+    /// The number of its stage, from 1; 0 before it is started.
+    pub stage: usize,
+    /// Whether an incident is not known to be over.
+    pub has_incident: bool,
     /// What the gates said at the last look.
     pub gates: Vec<GateReport>,
     /// Whether something cannot be seen, read or written.
     pub is_faulty: bool,
     /// How often each phase was entered, in the order of [`Phase::ALL`].
     pub entered: [u64; Phase::ALL.len()],
-}
-
-/// The time, in milliseconds since 1970.
-pub fn now() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Controller {
@@ -210,8 +208,8 @@ impl Controller {
         Ok(self.view())
     }
 
-    /// Whether a look saw something, and why not.
-    pub(super) fn is_blind(&self, why: Option<String>) {
+    /// Keeps why a look saw nothing, where it did not.
+    pub(super) fn note_blindness(&self, why: Option<String>) {
         let mut inner = self.lock();
         if let Some(why) = why.as_ref().filter(|why| inner.blind.as_ref() != Some(why)) {
             tracing::error!(rollout = %self.plan.id, why, "the rollout sees nothing");
@@ -250,8 +248,13 @@ impl Controller {
     pub fn reading(&self) -> Reading {
         let inner = self.lock();
         let open = inner.open.as_ref();
+        let state = open.map(|open| &open.state);
+        let begun = state.filter(|state| state.phase != Phase::Draft);
+        let incident = state.and_then(|state| state.incident.as_ref());
         Reading {
-            state: open.map(|open| open.state.clone()),
+            phase: state.map(|state| state.phase),
+            stage: begun.map_or(0, |state| self.plan.place(state.stage) + 1),
+            has_incident: incident.is_some_and(|incident| incident.safe.is_none()),
             gates: open.map(|open| open.gates.clone()).unwrap_or_default(),
             is_faulty: inner.fault.is_some() || inner.blind.is_some(),
             entered: self.entered.each_ref().map(|count| count.load(Relaxed)),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::files::replace;
+use crate::whole_file::replace;
 
 /// How many are listed.
 const LISTED: usize = 200;

@@ -15,7 +15,7 @@ use modegate_filters::rollout::plan::{Millis, Plan};
 use modegate_filters::rollout::state::{State, VERSION};
 use serde::{Deserialize, Serialize};
 
-use super::files::replace;
+use crate::whole_file::replace;
 
 /// The audit that grows.
 const AUDIT: &str = "audit.jsonl";

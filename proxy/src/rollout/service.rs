@@ -50,16 +50,11 @@ impl Run {
     }
 
     async fn look(&self) {
-        let sampled = match self.sample().await {
-            Ok(sampled) => Some(sampled),
-            Err(error) => {
-                self.controller.is_blind(Some(error));
-                None
-            }
+        let (sampled, why) = match self.sample().await {
+            Ok(sampled) => (Some(sampled), None),
+            Err(why) => (None, Some(why)),
         };
-        if sampled.is_some() {
-            self.controller.is_blind(None);
-        }
+        self.controller.note_blindness(why);
         // What went wrong is logged and shown there.
         let _ = self.controller.step(sampled, Vec::new());
     }

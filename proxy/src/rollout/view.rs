@@ -13,8 +13,7 @@ pub fn rollout(plan: &Plan, inner: &Inner, now: Millis) -> Value {
         return json!({ "rollout": plan.id, "phase": null, "fault": inner.fault });
     };
     let Open { state, gates, instances, .. } = open;
-    // What Done is at is the last stage.
-    let at = state.stage.min(plan.stages.len().saturating_sub(1));
+    let at = plan.place(state.stage);
     let stage = plan.stages.get(at);
     let seen = state.seen_at.map(|seen| now.saturating_sub(seen));
     json!({

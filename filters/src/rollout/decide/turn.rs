@@ -166,7 +166,7 @@ impl<'a> Turn<'a> {
         }
         // From Done it was the last stage that was left.
         let left = rollback.map_or(0, |rollback| rollback.stage);
-        let stage = left.min(self.plan.stages.len().saturating_sub(1)).saturating_sub(1);
+        let stage = self.plan.place(left).saturating_sub(1);
         // What was evidence of harm then is none of what is tried now; what the control is like stays.
         self.state.evidence = self.state.evidence.begun_again();
         (self.state.rollback, self.state.incident, self.state.attestation) = (None, None, None);

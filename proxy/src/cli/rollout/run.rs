@@ -3,9 +3,9 @@
 use clap::Args;
 
 use crate::cli::load::load;
+use crate::cli::run::serve;
 use crate::cli::{ConfigFile, Failure};
-use crate::logging;
-use crate::server::{App, HandOver, Role, Start, Stop};
+use crate::server::{HandOver, Role};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -25,16 +25,6 @@ impl RunArgs {
         if let Some(lacks) = lacks {
             return Err(Failure::Usage(format!("{}: {lacks}", loaded.path.display())));
         }
-        let writer = logging::start(&loaded.config.log);
-        let start = Start {
-            file: (loaded.path, loaded.text, loaded.config),
-            environment: loaded.environment,
-            log: writer.logging(),
-            hand_over: HandOver::Off,
-            stop: Stop::Signals,
-            role: Role::Controller,
-        };
-        App::new(start).map_err(|error| Failure::Usage(error.to_string()))?.run();
-        Ok(())
+        serve(loaded, HandOver::Off, Role::Controller)
     }
 }

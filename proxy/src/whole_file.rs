@@ -28,7 +28,7 @@ mod tests {
 
     #[test]
     fn a_file_is_replaced_whole_and_leaves_nothing_beside_it() {
-        let dir = std::env::temp_dir().join(format!("modegate-files-{}", std::process::id()));
+        let dir = std::env::temp_dir().join(format!("modegate-whole-file-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         let path = dir.join("state.json");
         for content in ["one", "two, and longer", ""] {
