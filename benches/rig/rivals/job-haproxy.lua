@@ -1,4 +1,4 @@
--- modegate's job in HAProxy (README.md); haproxy-lua.cfg says why it is in two parts.
+-- modegate's job in HAProxy (README.md): a filter of the backend for messages.
 
 local cjson = require "cjson.safe"
 
@@ -12,10 +12,27 @@ local function refuse(txn, status, text)
     txn:done(reply)
 end
 
-core.register_action("job", { "http-req" }, function(txn)
-    local body = txn.f:req_body() or ""
-    local length = tonumber(txn.f:req_body_size())
-    if #body < length then
+local Job = { id = "modegate's job", flags = filter.FLT_CFG_FL_HTX }
+Job.__index = Job
+
+function Job:new()
+    return setmetatable({}, Job)
+end
+
+function Job:start_analyze(txn, channel)
+    if not channel:is_resp() then
+        filter.register_data_filter(self, channel)
+    end
+end
+
+-- The whole message is in the buffer by now, and its head has not left.
+function Job:http_headers(txn, http)
+    if http:is_resp() then
+        return
+    end
+
+    local body = txn.f:req_body()
+    if #body < txn.f:req_body_size() then
         return refuse(txn, 413, "Request body too large")
     end
     local message = cjson.decode(body)
@@ -23,7 +40,7 @@ core.register_action("job", { "http-req" }, function(txn)
         return refuse(txn, 400, "Invalid JSON in request body")
     end
 
-    local http = txn.http
+    local head = txn.http -- `http` refuses to change it once the body has come
     local requested = "none"
     local processing = message.processing
     if processing ~= nil then
@@ -35,42 +52,29 @@ core.register_action("job", { "http-req" }, function(txn)
             requested = mode
         end
         message.processing = nil
-        local edited = cjson.encode(message)
-        txn:set_priv(edited)
-        http:req_set_header("content-length", tostring(#edited))
+        self.edited = cjson.encode(message)
+        if txn.f:req_hdr_cnt("content-length") > 0 then -- else it comes in chunks, and goes so
+            head:req_set_header("content-length", tostring(#self.edited))
+        end
     end
 
     local room = txn.f:path():match("^/api/conversations/([^/]+)/")
     local mode = "default" -- whatever was asked for: runtime is off
     txn:set_var("txn.mode", mode)
-    http:req_set_header("x-processing-mode", mode)
-    http:req_set_header("x-processing-requested", requested)
-    http:req_set_header("x-processing-room", room)
-    http:req_set_header("x-processing-cohort",
+    head:req_set_header("x-processing-mode", mode)
+    head:req_set_header("x-processing-requested", requested)
+    head:req_set_header("x-processing-room", room)
+    head:req_set_header("x-processing-cohort",
         txn.c:crc32(room) % 10000 < PERCENT * 100 and "canary" or "control")
-end)
-
-local Replace = { id = "replace the body of a message", flags = filter.FLT_CFG_FL_HTX }
-Replace.__index = Replace
-
-function Replace:new()
-    return setmetatable({}, Replace)
 end
 
-function Replace:start_analyze(txn, channel)
-    if not channel:is_resp() then
-        filter.register_data_filter(self, channel)
+function Job:http_payload(txn, http)
+    if self.edited then
+        http:set(self.edited)
+        self.edited = nil
     end
 end
 
-function Replace:http_payload(txn, http)
-    local edited = txn:get_priv()
-    if edited then
-        txn:set_priv(nil)
-        http:set(edited)
-    end
-end
-
-core.register_filter("replace_body", Replace, function(filter, args)
-    return filter
+core.register_filter("job", Job, function(job, args)
+    return job
 end)

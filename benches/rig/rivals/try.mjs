@@ -5,7 +5,7 @@
 //   node benches/rig/rivals/try.mjs [RIVAL…]
 
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
@@ -55,7 +55,9 @@ origin.on('connection', () => originConnections++);
 origin.on('upgrade', (req, socket, head) => {
   received.set(req.headers['x-case'], { headers: req.headers });
   socket.on('error', () => {});
-  socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+  // HAProxy reads the key's answer and lets no wrong one through.
+  const accept = createHash('sha1').update(`${req.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
   socket.write(head);
   socket.pipe(socket);
 });
@@ -66,6 +68,7 @@ async function send(port, { name, method = 'POST', path, headers = {}, body, chu
   const all = { 'x-case': name, ...headers };
   if (body !== undefined && !chunked) all['content-length'] = Buffer.byteLength(body);
   const req = http.request({ host: '127.0.0.1', port, method, path, headers: all, agent });
+  req.on('error', () => {}); // written after the answer; one before it is `once`'s to throw
   if (chunked) {
     req.write(body.slice(0, 100));
     await sleep(50);
