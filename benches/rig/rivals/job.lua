@@ -11,13 +11,17 @@ local function refuse(text)
     return ngx.exit(400)
 end
 
-local content_type = ngx.var.http_content_type
-if ngx.req.get_method() ~= "POST" or not content_type
-    or not ngx.re.find(content_type, [[^application/json\s*(?:;|$)]], "ijo") then
+local function is_json(content_type)
+    return content_type == "application/json" -- mostly
+        or content_type and ngx.re.find(content_type, [[^application/json\s*(?:;|$)]], "ijo")
+end
+
+local var = ngx.var
+if ngx.req.get_method() ~= "POST" or not is_json(var.http_content_type) then
     return ngx.exec("@pass")
 end
 
-local room = ngx.var.room
+local room = var.room
 if room == "" then
     -- The location matched only once the target was decoded; no id stands in it as it came.
     return ngx.exec("@pass")
@@ -43,7 +47,6 @@ if processing ~= nil then
     ngx.req.set_body_data(cjson.encode(message))
 end
 
-local var = ngx.var
 var.mode = "default" -- whatever was asked for: runtime is off
 var.requested = requested
 var.cohort = ngx.crc32_short(room) % 10000 < PERCENT * 100 and "canary" or "control"
