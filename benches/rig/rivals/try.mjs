@@ -323,6 +323,8 @@ async function tryRival(name, rival, originPort, listed) {
   }
   const [program, ...rest] = rival.argv(conf, dir, port, words['@ORIGIN@']);
   const child = spawn(program, rest, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const endWithUs = () => child.kill('SIGKILL'); // whatever ends this script
+  process.on('exit', endWithUs);
   const failed = once(child, 'error').then(([error]) => { throw error; });
   failed.catch(() => {});
   let wrong = 0;
@@ -348,6 +350,7 @@ async function tryRival(name, rival, originPort, listed) {
       const ended = await Promise.race([once(child, 'exit'), sleep(2000, null, { ref: false })]);
       if (!ended) child.kill('SIGKILL');
     }
+    process.off('exit', endWithUs);
     const log = join(dir, 'error.log');
     if (wrong && existsSync(log)) console.log(readFileSync(log, 'utf8'));
     rmSync(dir, { recursive: true, force: true });
