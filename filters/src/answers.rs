@@ -16,10 +16,9 @@ const NO_RESPONSE_LIMIT: usize = 4096;
 
 /// Whether a short document has [`NO_RESPONSE`] for one of its strings, whichever dialect it is in.
 pub fn is_no_response(chunks: &[Bytes]) -> bool {
-    if chunks.iter().map(Bytes::len).sum::<usize>() > NO_RESPONSE_LIMIT {
-        return false;
-    }
-    chunks.concat().windows(NO_RESPONSE.len()).any(|window| window == NO_RESPONSE)
+    let length = chunks.iter().map(Bytes::len).sum::<usize>();
+    length <= NO_RESPONSE_LIMIT
+        && memchr::memmem::find(&text::raw(chunks, &(0..length)), NO_RESPONSE).is_some()
 }
 
 /// The longest JSON-RPC id that is read, in bytes as it is written.

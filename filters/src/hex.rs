@@ -1,7 +1,5 @@
 //! Bytes and digests in hexadecimal.
 
-use std::fmt::Write;
-
 use sha2::{Digest, Sha256};
 
 /// The SHA-256 digest of some bytes, as 64 lowercase digits.
@@ -15,6 +13,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 /// Writes a byte behind a text, as two lowercase digits.
 pub(crate) fn push(text: &mut String, byte: u8) {
-    // Writing to a String cannot fail.
-    let _ = write!(text, "{byte:02x}");
+    for digit in [byte >> 4, byte & 15] {
+        text.push(char::from(digit + if digit < 10 { b'0' } else { b'a' - 10 }));
+    }
 }

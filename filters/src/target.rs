@@ -34,17 +34,30 @@ pub fn pathname(target: &str) -> Cow<'_, str> {
 }
 
 fn before_query(target: &str) -> &str {
-    target.split(['?', '#']).next().unwrap_or_default()
+    let end = memchr::memchr2(b'?', b'#', target.as_bytes()).unwrap_or(target.len());
+    target.get(..end).unwrap_or(target)
 }
 
 /// Whether a path stands for itself, as nearly all do.
 fn is_plain(path: &str) -> bool {
-    let untouched = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'~' | b'.' | b':')
-    };
-    let starts = path.starts_with('/') && !path.starts_with("//");
-    starts && !path.contains("/.") && path.as_bytes().iter().all(untouched)
+    let bytes = path.as_bytes();
+    let starts = bytes.first() == Some(&b'/') && bytes.get(1) != Some(&b'/');
+    let dotted = bytes.windows(2).any(|two| two == b"/.");
+    starts && !dotted && bytes.iter().all(|byte| UNTOUCHED[usize::from(*byte)])
 }
+
+/// The bytes that the standard leaves in a path as they are, but for where dots make a segment.
+const UNTOUCHED: [bool; 256] = {
+    let mut untouched = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let this = byte as u8;
+        untouched[byte] =
+            this.is_ascii_alphanumeric() || matches!(this, b'/' | b'-' | b'_' | b'~' | b'.' | b':');
+        byte += 1;
+    }
+    untouched
+};
 
 fn split_scheme(target: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = target.split_once(':')?;

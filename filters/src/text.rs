@@ -96,20 +96,26 @@ pub(crate) fn unescape(raw: &[u8]) -> String {
 
 /// The same, of at least its first `enough` bytes.
 fn unescape_to(raw: &[u8], enough: usize) -> String {
-    let mut text = String::with_capacity(raw.len().min(enough));
+    let mut text = Vec::with_capacity(raw.len().min(enough));
     let mut rest = raw;
     while let Some(backslash) = memchr::memchr(b'\\', rest) {
         let (plain, escape) = rest.split_at(backslash);
-        text.push_str(&String::from_utf8_lossy(plain));
+        text.extend_from_slice(plain);
         if text.len() >= enough {
-            return text;
+            return utf8(text);
         }
         let (character, length) = escaped(escape);
-        text.push(character);
+        text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         rest = escape.get(length..).unwrap_or(&[]);
     }
-    text.push_str(&String::from_utf8_lossy(rest));
-    text
+    text.extend_from_slice(rest);
+    utf8(text)
+}
+
+/// What an escape stands for is whole characters: none of them completes what was cut short before.
+fn utf8(text: Vec<u8>) -> String {
+    String::from_utf8(text)
+        .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned())
 }
 
 /// The character that the escape at the beginning of `from` denotes, and how many bytes spell it.

@@ -103,3 +103,10 @@ pub struct Plane {
     /// each may need a connection to an upstream.
     pub most_in_flight: usize,
 }
+
+impl Plane {
+    /// Whether what passes here is compared with what passes on another leg.
+    fn joins(&self) -> bool {
+        self.parity.of(self.leg).is_some() || self.parity.before(self.leg).is_some()
+    }
+}

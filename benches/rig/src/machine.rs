@@ -32,7 +32,7 @@ impl Machine {
         let commit = says("git", &["rev-parse", "--short=12", "HEAD"]);
         Machine {
             processor: processor.unwrap_or_else(|| "unknown".to_owned()),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            cores: cpuinfo.lines().filter(|line| line.starts_with("processor")).count(),
             kernel: says("uname", &["-r"]),
             commit: if changed { format!("{commit}+") } else { commit },
             versions: vec![

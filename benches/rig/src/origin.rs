@@ -24,7 +24,7 @@ const DONE: &str =
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
      Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
-     Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\r\n";
+     Cache-Control: no-cache, no-transform\r\nConnection: keep-alive\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 /// Serves until it is ended. Says where it listens on a line of its output.
 pub async fn serve(listen: SocketAddr) -> io::Result<()> {
@@ -57,12 +57,13 @@ async fn connection(stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// The answer says what arrived, so that the load can tell whether a proxy does its job.
+/// As Node writes its head. The answer says what arrived, so that the load can tell whether a proxy does its job.
 fn answer(head: &Head, read: u64) -> String {
     let mode = head.mode.as_deref().unwrap_or("none");
     format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         X-Rig: {read} {mode}\r\n\r\n{ANSWER}",
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Rig: {read} {mode}\r\n\
+         Date: Wed, 25 Nov 2026 14:00:00 GMT\r\nConnection: keep-alive\r\n\
+         Keep-Alive: timeout=5\r\nContent-Length: {}\r\n\r\n{ANSWER}",
         ANSWER.len()
     )
 }

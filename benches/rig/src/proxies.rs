@@ -24,6 +24,8 @@ pub enum Proxy {
     Pingora,
     /// nginx, passing through.
     Nginx,
+    /// The same with buffers of the sizes that it has by default.
+    NginxDefaults,
     /// nginx with a Lua program that does modegate's job.
     NginxLua,
     /// HAProxy, passing through.
@@ -47,6 +49,8 @@ pub enum Way {
     Parity,
     /// As `Strip`, behind TLS.
     Tls,
+    /// As `Strip`, with an access line for each request.
+    Log,
     /// As `Strip`, with two threads on both cores.
     Two,
 }
@@ -67,17 +71,19 @@ pub enum Job {
 }
 
 /// All, in the order of the tables.
-pub const PROXIES: [Proxy; 14] = [
+pub const PROXIES: [Proxy; 16] = [
     Proxy::None,
     Proxy::Modegate(Way::Off),
     Proxy::Modegate(Way::Strip),
     Proxy::Modegate(Way::Forward),
     Proxy::Modegate(Way::Parity),
     Proxy::Modegate(Way::Tls),
+    Proxy::Modegate(Way::Log),
     Proxy::Modegate(Way::Two),
     Proxy::Hyper,
     Proxy::Pingora,
     Proxy::Nginx,
+    Proxy::NginxDefaults,
     Proxy::NginxLua,
     Proxy::Haproxy,
     Proxy::HaproxyLua,
@@ -107,10 +113,12 @@ impl Proxy {
             Proxy::Modegate(Way::Forward) => "modegate-forward",
             Proxy::Modegate(Way::Parity) => "modegate-parity",
             Proxy::Modegate(Way::Tls) => "modegate-tls",
+            Proxy::Modegate(Way::Log) => "modegate-log",
             Proxy::Modegate(Way::Two) => "modegate-two-threads",
             Proxy::Hyper => "hyper",
             Proxy::Pingora => "pingora-proxy",
             Proxy::Nginx => "nginx",
+            Proxy::NginxDefaults => "nginx-defaults",
             Proxy::NginxLua => "nginx-lua",
             Proxy::Haproxy => "haproxy",
             Proxy::HaproxyLua => "haproxy-lua",
@@ -135,7 +143,7 @@ impl Proxy {
     /// The program that it needs, and Debian's packages that have it.
     pub fn needs(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Proxy::Nginx => Some(("/usr/sbin/nginx", "nginx")),
+            Proxy::Nginx | Proxy::NginxDefaults => Some(("/usr/sbin/nginx", "nginx")),
             Proxy::NginxLua => Some((
                 "/usr/lib/nginx/modules/ngx_http_lua_module.so",
                 "nginx libnginx-mod-http-lua lua-cjson",
@@ -168,7 +176,11 @@ impl Proxy {
             let rest = [name.to_owned(), listen.to_string(), place.origin.to_string()];
             Ok(std::iter::once(program).chain(rest.map(OsString::from)).collect())
         };
-        let conf = |name: &str| self.render(&rivals().join(name), place, listen, &[]);
+        let buffers = match self {
+            Proxy::NginxDefaults => &[("client_body_buffer_size 128k;", String::new())][..],
+            _ => &[],
+        };
+        let conf = |name: &str| self.render(&rivals().join(name), place, listen, buffers);
         Ok(Some(match self {
             Proxy::None => return Ok(None),
             Proxy::Modegate(way) => {
@@ -177,8 +189,9 @@ impl Proxy {
             }
             Proxy::Hyper => own("hyper")?,
             Proxy::Pingora => own("pingora")?,
-            Proxy::Nginx | Proxy::NginxLua => {
-                let conf = conf(&format!("{}.conf", self.name()))?;
+            Proxy::Nginx | Proxy::NginxDefaults | Proxy::NginxLua => {
+                let lua = self == Proxy::NginxLua;
+                let conf = conf(if lua { "nginx-lua.conf" } else { "nginx.conf" })?;
                 let words = self.dir(place)?.join("error.log");
                 let nginx = "/usr/sbin/nginx".into();
                 vec![nginx, "-e".into(), words.into(), "-c".into(), conf.into()]
@@ -241,6 +254,7 @@ fn modegate(proxy: Proxy, way: Way, place: &Place<'_>, listen: SocketAddr) -> io
     let is_fast = matches!(way, Way::Forward | Way::Parity);
     let words = [
         ("@ADMIN@", free_address()?.to_string()),
+        ("@ACCESS@", (way == Way::Log).to_string()),
         ("@THREADS@", if way == Way::Two { "2" } else { "1" }.to_owned()),
         ("@CONTRACT@", (way != Way::Off).to_string()),
         ("@RUNTIME@", is_fast.to_string()),

@@ -12,8 +12,8 @@ use super::refuse::refuse;
 use super::stack::Answer;
 
 /// Lets a request on that its leg serves.
-pub fn admit(exchange: Exchange) -> ControlFlow<Answer, Exchange> {
-    let Exchange { plane, head, .. } = &exchange;
+pub fn admit(exchange: Box<Exchange>) -> ControlFlow<Box<Answer>, Box<Exchange>> {
+    let Exchange { plane, head, .. } = &*exchange;
     if serves(plane.leg, &plane.allow, &head.method, head.uri.path()) {
         return ControlFlow::Continue(exchange);
     }
@@ -22,5 +22,5 @@ pub fn admit(exchange: Exchange) -> ControlFlow<Answer, Exchange> {
     if !bodiless {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    ControlFlow::Break(answer)
+    ControlFlow::Break(Box::new(answer))
 }

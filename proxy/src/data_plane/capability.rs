@@ -18,15 +18,15 @@ use crate::flags::Snapshot;
 pub const PATH: &str = "/.well-known/processing";
 
 /// Answers for the document and lets everything else go on.
-pub fn show(exchange: Exchange) -> ControlFlow<Answer, Exchange> {
+pub fn show(exchange: Box<Exchange>) -> ControlFlow<Box<Answer>, Box<Exchange>> {
     let read = matches!(exchange.head.method, Method::GET | Method::HEAD);
     if exchange.plane.leg == Leg::Frontend && read && exchange.head.uri.path() == PATH {
-        return ControlFlow::Break(answer(exchange));
+        return ControlFlow::Break(Box::new(answer(exchange)));
     }
     ControlFlow::Continue(exchange)
 }
 
-fn answer(exchange: Exchange) -> Answer {
+fn answer(exchange: Box<Exchange>) -> Answer {
     let mut record = exchange.record;
     let document = Bytes::from(document(&exchange.snapshot));
     let mut answer = Response::new(());

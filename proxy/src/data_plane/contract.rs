@@ -22,6 +22,7 @@ use super::exchange::{Exchange, Payload};
 use super::held_body::{HeldBody, hold};
 use super::join;
 use super::named::Named;
+use super::record;
 use super::refuse::refuse;
 use super::stack::{Answer, Serve};
 use super::upload::Outgoing;
@@ -48,7 +49,7 @@ impl<S> Layer<S> for ContractLayer {
 #[derive(Clone, Copy, Debug)]
 pub struct Contract<S>(S);
 
-impl<S: Serve> Service<Exchange> for Contract<S> {
+impl<S: Serve> Service<Box<Exchange>> for Contract<S> {
     type Response = Answer;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
@@ -57,7 +58,7 @@ impl<S: Serve> Service<Exchange> for Contract<S> {
         self.0.poll_ready(cx)
     }
 
-    fn call(&mut self, mut exchange: Exchange) -> Self::Future {
+    fn call(&mut self, mut exchange: Box<Exchange>) -> Self::Future {
         let mut inner = self.0.clone();
         Box::pin(async move {
             let kept = match exchange.route.take() {
@@ -66,14 +67,14 @@ impl<S: Serve> Service<Exchange> for Contract<S> {
             };
             match kept {
                 Ok(exchange) => inner.call(exchange).await,
-                Err(refused) => Ok(refused),
+                Err(refused) => Ok(*refused),
             }
         })
     }
 }
 
 /// Inspects a request: what leaves is its body as the verdict has it, or a refusal.
-async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer> {
+async fn keep(mut exchange: Box<Exchange>, route: &Route) -> Result<Box<Exchange>, Box<Answer>> {
     let snapshot = exchange.snapshot.clone();
     let settings = &snapshot.settings;
     if let Some(rejection) = settings.policy.refuse_head(exchange.headers()) {
@@ -88,9 +89,10 @@ async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer>
     let leg = exchange.plane.leg;
     let verdict =
         settings.policy.inspect_body(snapshot.flags, leg, route, exchange.headers(), &held.chunks);
-    let named = Named::of(&exchange.plane.digests, route.dialect, &verdict, &held.chunks);
-    let (mut exchange, verdict) =
-        join::arrive(exchange, route, verdict, named, &held.chunks).map_err(|refused| *refused)?;
+    let with_text = exchange.plane.joins() || record::is_logged();
+    let digests = &exchange.plane.digests;
+    let named = Named::of(digests, route.dialect, &verdict, &held.chunks, with_text);
+    let (mut exchange, verdict) = join::arrive(exchange, route, verdict, named, &held.chunks)?;
     let named = match verdict.action {
         Action::Repair => named.in_room(&exchange.plane.digests, verdict.room.as_deref()),
         _ => named,
@@ -102,7 +104,8 @@ async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer>
     let mut memory = held.memory;
     let edits = verdict.edits.len() as u64 * EDIT_COST;
     if memory.add(edits) > settings.limits.body_memory as u64 {
-        return Err(refuse(exchange.record, Rejection::BodyMemory, verdict.id.as_deref()));
+        let refused = refuse(exchange.record, Rejection::BodyMemory, verdict.id.as_deref());
+        return Err(Box::new(refused));
     }
     join::leave(&mut exchange, &verdict, named, &held.chunks);
     if leg == Leg::Frontend && verdict.effective != Mode::DEFAULT {
@@ -120,7 +123,7 @@ async fn keep(mut exchange: Exchange, route: &Route) -> Result<Exchange, Answer>
 /// Reads first what cannot be sent on as it comes. A GET's body of unknown length is given one:
 /// hyper's client sends no other with a GET, and Node's server reads it. A body that was said to be
 /// empty and has not ended may turn out not to be (HTTP/2): nothing is sent before that is known.
-async fn measure(mut exchange: Exchange) -> Result<Exchange, Answer> {
+async fn measure(mut exchange: Box<Exchange>) -> Result<Box<Exchange>, Box<Answer>> {
     let read_first = match &exchange.body {
         Payload::Unread(body) if body.is_end_stream() => false,
         Payload::Unread(body) => match body.size_hint().exact() {
@@ -134,7 +137,7 @@ async fn measure(mut exchange: Exchange) -> Result<Exchange, Answer> {
     }
     let snapshot = exchange.snapshot.clone();
     match take(&mut exchange, &snapshot.settings).await {
-        Err(rejection) => Err(refuse(exchange.record, rejection, None)),
+        Err(rejection) => Err(Box::new(refuse(exchange.record, rejection, None))),
         Ok(held) => {
             replace(&mut exchange, held.chunks, held.memory);
             Ok(exchange)
@@ -163,8 +166,8 @@ fn replace(exchange: &mut Exchange, slices: Vec<Bytes>, memory: Held) {
     exchange.body = Payload::Held(Outgoing::whole(slices, memory));
 }
 
-fn refused(mut exchange: Exchange, verdict: Verdict, named: Named) -> Answer {
+fn refused(mut exchange: Box<Exchange>, verdict: Verdict, named: Named) -> Box<Answer> {
     exchange.record.judged(&verdict, named);
     let rejection = verdict.rejection.unwrap_or(Rejection::NotJson);
-    refuse(exchange.record, rejection, verdict.id.as_deref())
+    Box::new(refuse(exchange.record, rejection, verdict.id.as_deref()))
 }

@@ -1,6 +1,8 @@
 //! The word that the process is about to stop: listeners take nothing new, connections end after
 //! the request they serve.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -28,6 +30,21 @@ impl Drain {
     pub async fn last_call(&self) {
         let _ = self.watch().wait_for(|draining| *draining).await;
         tokio::time::sleep(FIRST_REQUEST).await;
+    }
+
+    /// Returns when the drain starts. For a future that one task polls often: it registers once, and
+    /// from then on a poll only looks.
+    pub fn started(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut watch = self.watch();
+        let looked = self.0.clone();
+        let mut started = Box::pin(async move {
+            let _ = watch.wait_for(|draining| *draining).await;
+        });
+        let mut is_registered = false;
+        poll_fn(move |cx| match std::mem::replace(&mut is_registered, true) && !*looked.borrow() {
+            true => Poll::Pending,
+            false => started.as_mut().poll(cx),
+        })
     }
 
     /// Turns true when the drain starts.

@@ -83,7 +83,7 @@ fn told_before(verdict: &Verdict, left: &Left) -> Option<Cohort> {
 
 /// The refusal of a message that is not what was let through.
 pub fn refuse(
-    exchange: Exchange,
+    exchange: Box<Exchange>,
     route: &Route,
     verdict: &Verdict,
     named: Named,

@@ -69,7 +69,11 @@ pub enum Payload {
 impl Exchange {
     /// Takes a request in: reads the flags once, judges its head, takes its identity, removes every
     /// tag.
-    pub fn begin(plane: &Arc<Plane>, serving: Serving, request: Request<Incoming>) -> Exchange {
+    pub fn begin(
+        plane: &Arc<Plane>,
+        serving: Serving,
+        request: Request<Incoming>,
+    ) -> Box<Exchange> {
         let (mut head, body) = request.into_parts();
         let snapshot = plane.store.snapshot();
         let fields = snapshot.settings.limits.header_fields;
@@ -91,7 +95,7 @@ impl Exchange {
         if let Some(route) = &route {
             record.routed(route);
         }
-        Exchange {
+        Box::new(Exchange {
             plane: plane.clone(),
             snapshot,
             judged,
@@ -104,7 +108,7 @@ impl Exchange {
             span,
             route,
             verdict: None,
-        }
+        })
     }
 
     /// The request's headers.
@@ -125,7 +129,10 @@ fn origin_form(uri: Uri) -> Uri {
 
 /// A version 7 UUID: ids sort by time, and need no system call for randomness.
 fn new_request_id() -> HeaderValue {
-    let random: [u8; 10] = std::array::from_fn(|_| fastrand::u8(..));
+    let random: [u8; 10] = std::array::from_fn({
+        let bits = fastrand::u128(..).to_le_bytes();
+        move |place| bits.get(place).copied().unwrap_or_default()
+    });
     let id = uuid::Builder::from_unix_timestamp_millis(now(), &random).into_uuid();
     let mut text = uuid::Uuid::encode_buffer();
     let text = id.hyphenated().encode_lower(&mut text);

@@ -36,7 +36,7 @@ use super::upload::Outgoing;
 #[derive(Clone, Copy, Debug)]
 pub struct Forward;
 
-impl Service<Exchange> for Forward {
+impl Service<Box<Exchange>> for Forward {
     type Response = Answer;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
@@ -45,12 +45,12 @@ impl Service<Exchange> for Forward {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, exchange: Exchange) -> Self::Future {
+    fn call(&mut self, exchange: Box<Exchange>) -> Self::Future {
         Box::pin(async move { Ok(forward(exchange).await) })
     }
 }
 
-async fn forward(mut exchange: Exchange) -> Answer {
+async fn forward(mut exchange: Box<Exchange>) -> Answer {
     let id = exchange.verdict.as_mut().and_then(|verdict| verdict.id.take());
     let Some((origin, address)) = exchange.plane.upstreams.next() else {
         return refuse(exchange.record, Rejection::Unreachable, id.as_deref());

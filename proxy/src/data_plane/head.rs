@@ -7,9 +7,9 @@ use super::refuse::refuse;
 use super::stack::Answer;
 
 /// Lets a request on whose head is good.
-pub fn check(exchange: Exchange) -> ControlFlow<Answer, Exchange> {
+pub fn check(exchange: Box<Exchange>) -> ControlFlow<Box<Answer>, Box<Exchange>> {
     match exchange.judged {
         Ok(()) => ControlFlow::Continue(exchange),
-        Err(rejection) => ControlFlow::Break(refuse(exchange.record, rejection, None)),
+        Err(rejection) => ControlFlow::Break(Box::new(refuse(exchange.record, rejection, None))),
     }
 }

@@ -28,23 +28,33 @@ pub fn says_one_length(headers: &HeaderMap) -> bool {
 
 /// Removes them, and what `Connection` nominates; gives the protocol that an upgrade asks for.
 pub fn strip(headers: &mut HeaderMap) -> Option<HeaderValue> {
+    // Most heads have none: one look at each name costs less than one look-up of each of these.
+    if !headers.keys().any(is_hop) {
+        return None;
+    }
     let upgrade = upgrade(headers);
     if headers.contains_key(TRANSFER_ENCODING) {
         // Of two lengths the coding is the one that was read (RFC 9112, section 6.3).
         headers.remove(CONTENT_LENGTH);
     }
     if headers.contains_key(CONNECTION) {
-        let nominated: Vec<HeaderName> =
-            tokens(headers).filter_map(|token| HeaderName::from_bytes(token).ok()).collect();
+        let nominated: Vec<HeaderName> = tokens(headers)
+            .filter(|token| !token.eq_ignore_ascii_case(b"keep-alive"))
+            .filter_map(|token| HeaderName::from_bytes(token).ok())
+            .collect();
         for name in nominated {
             headers.remove(name);
         }
-        headers.remove(CONNECTION);
     }
-    for name in [KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, HTTP2_SETTINGS] {
+    while let Some(name) = headers.keys().find(|name| is_hop(name)).cloned() {
         headers.remove(name);
     }
     upgrade
+}
+
+fn is_hop(name: &HeaderName) -> bool {
+    matches!(*name, CONNECTION | TE | TRANSFER_ENCODING | UPGRADE)
+        || [KEEP_ALIVE, PROXY_CONNECTION, HTTP2_SETTINGS].contains(name)
 }
 
 /// Whether the client says that it takes trailers (RFC 9110, section 10.1.4), which gRPC insists on.

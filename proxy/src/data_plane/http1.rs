@@ -40,11 +40,10 @@ pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     let mut http1 = std::pin::pin!(http1);
-    let mut draining = drain.watch();
     let ended = tokio::select! {
         biased;
         ended = http1.as_mut() => Some(ended),
-        _ = draining.wait_for(|draining| *draining) => None,
+        () = drain.started() => None,
     };
     let ended = match ended {
         Some(ended) => ended,

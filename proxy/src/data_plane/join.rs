@@ -38,12 +38,12 @@ pub struct Joined {
 /// # Errors
 /// The refusal of a mismatch.
 pub fn arrive(
-    mut exchange: Exchange,
+    mut exchange: Box<Exchange>,
     route: &Route,
     verdict: Verdict,
     named: Named,
     chunks: &[Bytes],
-) -> Result<(Exchange, Verdict), Box<Answer>> {
+) -> Result<(Box<Exchange>, Verdict), Box<Answer>> {
     let plane = exchange.plane.clone();
     let Some(table) = plane.parity.before(plane.leg).filter(|_| verdict.is_message) else {
         return Ok((exchange, verdict));

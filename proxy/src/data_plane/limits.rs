@@ -11,7 +11,7 @@ use super::refuse::refuse;
 use super::stack::Answer;
 
 /// Lets a request on unless it is one too many, or expects what is not there.
-pub fn admit(mut exchange: Exchange) -> ControlFlow<Answer, Exchange> {
+pub fn admit(mut exchange: Box<Exchange>) -> ControlFlow<Box<Answer>, Box<Exchange>> {
     let continues = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
     let most = exchange.snapshot.settings.limits.in_flight.min(exchange.plane.most_in_flight);
     let rejection = if exchange.level > most as u64 {
@@ -23,5 +23,5 @@ pub fn admit(mut exchange: Exchange) -> ControlFlow<Answer, Exchange> {
         exchange.head.headers.remove(EXPECT);
         return ControlFlow::Continue(exchange);
     };
-    ControlFlow::Break(refuse(exchange.record, rejection, None))
+    ControlFlow::Break(Box::new(refuse(exchange.record, rejection, None)))
 }

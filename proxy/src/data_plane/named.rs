@@ -27,9 +27,16 @@ pub struct Named {
 }
 
 impl Named {
-    /// The digests of a message in these chunks.
-    pub fn of(key: &DigestKey, dialect: Dialect, verdict: &Verdict, chunks: &[Bytes]) -> Named {
-        let text = verdict.said.text(dialect, chunks);
+    /// The digests of a message in these chunks; of its text only where `with_text`, since that is
+    /// read to the end.
+    pub fn of(
+        key: &DigestKey,
+        dialect: Dialect,
+        verdict: &Verdict,
+        chunks: &[Bytes],
+        with_text: bool,
+    ) -> Named {
+        let text = with_text.then(|| verdict.said.text(dialect, chunks)).flatten();
         let named = Named {
             text: text.as_ref().map(|text| key.digest(text)),
             is_distinct: text.is_some_and(|text| text.len() >= DISTINCT),

@@ -36,6 +36,11 @@ use answer::Concluded;
 /// How much of a method is logged: more is none.
 const METHOD: usize = 32;
 
+/// Whether access lines are written. Some of what they say costs something to know.
+pub fn is_logged() -> bool {
+    tracing::enabled!(target: "access", tracing::Level::INFO)
+}
+
 /// One request's account.
 #[derive(Debug)]
 pub struct Record {
@@ -124,7 +129,7 @@ impl Record {
     /// The route, where it is one that is inspected.
     pub fn routed(&mut self, route: &Route) {
         self.route = Some((route.name, route.dialect));
-        let conversation = route.conversation.as_deref();
+        let conversation = route.conversation.as_deref().filter(|_| is_logged());
         self.conversation = conversation.map(|id| self.plane.digests.digest(id));
     }
 

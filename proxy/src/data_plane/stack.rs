@@ -20,10 +20,10 @@ pub type Answer = Response<Reply>;
 /// end the connection.
 pub trait Serve:
     tower::Service<
-        Exchange,
+        Box<Exchange>,
         Response = Answer,
         Error = std::convert::Infallible,
-        Future: Send + 'static,
+        Future: Send + Unpin + 'static,
     > + Clone
     + Send
     + Sync
@@ -33,10 +33,10 @@ pub trait Serve:
 
 impl<S> Serve for S where
     S: tower::Service<
-            Exchange,
+            Box<Exchange>,
             Response = Answer,
             Error = std::convert::Infallible,
-            Future: Send + 'static,
+            Future: Send + Unpin + 'static,
         > + Clone
         + Send
         + Sync
