@@ -157,6 +157,16 @@ impl Turn<'_> {
         self.state.incident = Some(incident);
     }
 
+    /// Adds requests that show the incident that they were asked for; they change nothing else.
+    pub(super) fn show(&mut self) {
+        let Some(shown) = &self.input.shown else { return };
+        let Some(incident) = &mut self.state.incident else { return };
+        if incident.id == shown.incident && !shown.exemplars.is_empty() {
+            incident.show(&shown.exemplars);
+            self.note(format!("requests that show it: {} found", shown.exemplars.len()));
+        }
+    }
+
     /// It is over once every instance has the flags and nothing left in fast mode for two looks. What
     /// cannot be confirmed in time, or goes on all the same, is made hard.
     pub(super) fn proceed_rolling_back(&mut self) {
