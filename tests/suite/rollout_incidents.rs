@@ -75,7 +75,7 @@ async fn the_request_that_lost_its_mode_is_in_the_controllers_report() {
         prometheus.address(),
         listener("frontend", "http://127.0.0.1:1"),
     );
-    let controller = Start::within(&config, dir.clone()).controller().run().await;
+    let mut controller = Start::within(&config, dir.clone()).controller().run().await;
     order(&controller, "start").await;
     observes(&controller, "watch").await;
     order(&controller, "advance").await;
@@ -96,10 +96,17 @@ async fn the_request_that_lost_its_mode_is_in_the_controllers_report() {
     assert_eq!([&*one.leg, &*one.what, &*one.trace_id], ["bridge", "mode_missing", TRACE]);
     assert_eq!([&*one.expected, &*one.found], ["fast", "none"]);
     assert_eq!(Value::from(&*one.request_id), kept["mismatches"][0]["found"]["request_id"]);
-    let report = controller.call("GET", &format!("/incidents/{}.md", incident.id), None).await;
-    assert!(report.text().contains(&format!("| {} | {TRACE} |", one.request_id)));
+    let row = format!("| {} | {TRACE} |", one.request_id);
+    // It is written after the JSON.
+    eventually_within(PATIENCE, "the request in the report", async || {
+        let target = format!("/incidents/{}.md", incident.id);
+        let report = controller.call("GET", &target, None).await;
+        report.text().contains(&row).then_some(())
+    })
+    .await;
 
     // What came from outside is in the audit, and decides the same again.
+    assert_eq!(controller.terminate().await, Some(0));
     let audit = dir.path().join("state/audit.jsonl").display().to_string();
     let replayed = command(&["rollout", "replay", "--quiet", &audit], "").await;
     assert_eq!(replayed.code, Some(0), "{}{}", replayed.stdout, replayed.stderr);
