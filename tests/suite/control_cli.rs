@@ -127,6 +127,16 @@ async fn bucket_gives_the_documented_ranks() {
     assert_eq!((ended.code, lines.len(), lines[0]), (Some(0), 2, first));
 }
 
+#[tokio::test]
+async fn who_changes_something_must_be_said() {
+    let nobody = [("USER", ""), ("LOGNAME", "")];
+    for order in [["rollout", "hold"], ["flags", "reset-breaker"], ["log", "clear"]] {
+        let ended = command_with(&[&order[..], &["--reason", "x"]].concat(), "", &nobody).await;
+        assert_eq!(ended.code, Some(2), "{order:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains("--actor NAME"), "{order:?}: {}", ended.stderr);
+    }
+}
+
 #[test]
 fn a_reader_that_is_gone_is_no_fault() {
     let dir = TempDir::new();

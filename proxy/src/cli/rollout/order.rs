@@ -22,7 +22,7 @@ pub(super) struct OrderArgs {
 
 impl OrderArgs {
     pub(super) fn run(self, verb: &str) -> Result<(), Failure> {
-        self.send(verb, json!({ "actor": self.why.actor(), "reason": self.why.reason }))
+        self.send(verb, json!({ "actor": self.why.actor()?, "reason": self.why.reason }))
     }
 
     fn send(&self, verb: &str, body: Value) -> Result<(), Failure> {
@@ -53,7 +53,7 @@ struct How {
 impl RollbackArgs {
     pub(super) fn run(self) -> Result<(), Failure> {
         let why = &self.order.why;
-        let body = json!({ "actor": why.actor(), "reason": why.reason, "hard": self.how.hard });
+        let body = json!({ "actor": why.actor()?, "reason": why.reason, "hard": self.how.hard });
         self.order.send("rollback", body)
     }
 }
