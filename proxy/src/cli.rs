@@ -3,6 +3,9 @@
 //! Exit codes: 0 well, 1 the thing asked about failed, 2 usage or configuration, 3 timeout or
 //! unreachable.
 
+#[macro_use]
+mod print;
+
 mod bucket;
 mod call;
 mod check;

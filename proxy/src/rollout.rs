@@ -3,6 +3,7 @@
 
 mod actuation;
 mod controller;
+mod exemplars;
 mod incidents;
 mod journal;
 mod local;

@@ -128,6 +128,36 @@ async fn bucket_gives_the_documented_ranks() {
 }
 
 #[tokio::test]
+async fn who_changes_something_must_be_said() {
+    let nobody = [("USER", ""), ("LOGNAME", "")];
+    for order in [["rollout", "hold"], ["flags", "reset-breaker"], ["log", "clear"]] {
+        let ended = command_with(&[&order[..], &["--reason", "x"]].concat(), "", &nobody).await;
+        assert_eq!(ended.code, Some(2), "{order:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains("--actor NAME"), "{order:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_reader_that_is_gone_is_no_fault() {
+    let dir = TempDir::new();
+    let config = file(&dir, "");
+    let cases: [&[&str]; 4] = [
+        &["check", "-c", &config],
+        &["bucket", "-c", &config, "user-1", "user-2"],
+        &["rollout", "plan", "-c", &config],
+        &["rollout", "plan", "--json", "-c", &config],
+    ];
+    for arguments in cases {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_modegate"));
+        let ended = command.args(arguments).stdout(writer).output().expect("the binary starts");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), &*said), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_demo_walks_through_and_ends() {
     let ended = command_within(Duration::from_secs(30), &["demo", "--once"], "", &[]).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);

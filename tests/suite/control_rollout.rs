@@ -176,7 +176,9 @@ async fn the_commands_say_and_do_it() {
     let held = run(&[&["rollout", "hold"], &why[..]].concat()).await;
     assert!(held.stdout.contains("because: somebody said so"), "{}{}", held.stdout, held.stderr);
     assert_eq!(run(&[&["rollout", "resume"], &why[..]].concat()).await.code, Some(0));
-    assert_eq!(run(&[&["rollout", "rollback"], &why[..]].concat()).await.code, Some(2));
+    let neither = run(&[&["rollout", "rollback"], &why[..]].concat()).await;
+    assert_eq!(neither.code, Some(2));
+    assert!(neither.stderr.contains("<--soft|--hard>"), "{}", neither.stderr);
     let back = run(&[&["rollout", "rollback", "--hard", "--json"], &why[..]].concat()).await;
     let back: Value = serde_json::from_str(&back.stdout).expect("JSON");
     assert_eq!(back["desired"]["flags"]["kill"], true);

@@ -93,6 +93,7 @@ mod replay;
 mod request_ids;
 mod rollout_counts;
 mod rollout_fleet;
+mod rollout_incidents;
 mod rollout_oracles;
 mod rollout_prometheus;
 mod rollout_simulate;

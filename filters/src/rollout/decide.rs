@@ -11,7 +11,7 @@ mod turn;
 use serde::{Deserialize, Serialize};
 
 use super::gates::GateReport;
-use super::incident::Incident;
+use super::incident::{Incident, Shown};
 use super::observe::Observations;
 use super::plan::{Millis, Plan};
 use super::state::{Desired, State};
@@ -81,6 +81,9 @@ pub struct Input {
     pub document: Option<Desired>,
     /// The kill file is there.
     pub kill_file: bool,
+    /// Requests that show the incident that is open, where the look that fired had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
 }
 
 /// What follows from one step.
@@ -109,6 +112,7 @@ pub fn decide(plan: &Plan, state: &State, input: &Input) -> Decision {
     turn.protect();
     turn.proceed();
     turn.keep_lease();
+    turn.show();
     turn.finish()
 }
 

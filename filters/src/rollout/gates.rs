@@ -185,7 +185,8 @@ impl Gates<'_> {
         let modes = of(|hop| hop.mode_mismatches);
         let rooms = of(|hop| hop.room_mismatches + hop.contamination);
         if modes + rooms > 0 {
-            let why = format!("{modes} mismatches of mode and {rooms} of room in {samples}");
+            let modes = in_words(modes, "mismatch of mode", "mismatches of mode");
+            let why = format!("{modes} and {rooms} of room in {samples}");
             return (GateVerdict::Fail, why, observed);
         }
         if samples < needed {
@@ -240,4 +241,9 @@ impl Gates<'_> {
             false => format!("needs {missing} more {what} requests"),
         }
     }
+}
+
+/// So many of something.
+pub(super) fn in_words(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }

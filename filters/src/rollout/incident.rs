@@ -163,6 +163,15 @@ pub struct Proof {
     pub errors: u64,
 }
 
+/// Requests that show an incident, which were asked for once it had opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The incident's id.
+    pub incident: String,
+    /// Newest last.
+    pub exemplars: Vec<Exemplar>,
+}
+
 impl Incident {
     /// Adds to the timeline, which is bounded.
     pub fn note(&mut self, at: Millis, what: impl Into<String>) {

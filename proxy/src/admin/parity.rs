@@ -78,6 +78,7 @@ fn shown(mismatch: &Mismatch, modes: &Modes) -> Value {
         "leg": mismatch.leg.word(),
         "verdict": mismatch.verdict.word(),
         "joined_by": mismatch.means.word(),
+        "trace_id": mismatch.trace_id,
         "expected": {
             "mode": modes.name(expected),
             "room": mismatch.room.0.map(hex),

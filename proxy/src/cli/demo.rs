@@ -48,8 +48,9 @@ impl DemoArgs {
             }
             if walked.is_ok() && !self.once {
                 let hints = Hints { frontend, runtime_leg, admin, token_file: &token.path };
-                hints.write(&mut std::io::stdout()).map_err(failed)?;
-                println!("\nServing until interrupted (Ctrl-C).");
+                let mut out = std::io::stdout();
+                hints.write(&mut out).map_err(failed)?;
+                writeln!(out, "\nServing until interrupted (Ctrl-C).").map_err(failed)?;
                 let _ = tokio::signal::ctrl_c().await;
             }
             walked.map_err(failed)

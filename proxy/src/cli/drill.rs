@@ -86,7 +86,8 @@ struct Seen {
 
 impl DrillArgs {
     pub(super) fn run(self) -> Result<(), Failure> {
-        // The token is asked for before anything is sent.
+        // The actor and the token are asked for before anything is sent.
+        self.explained()?;
         self.admin.call(Method::GET, "/flags", None)?;
         let traffic = Traffic::start(&self.frontend, self.origin)?;
         let drilled = self.drill(&traffic);
@@ -132,7 +133,7 @@ impl DrillArgs {
     }
 
     fn set(&self, flag: &str, value: bool) -> Result<(), Failure> {
-        let mut body = self.explained();
+        let mut body = self.explained()?;
         (body["value"], body["expires"]) = (json!(value), json!(EXPIRES));
         self.admin.call(Method::PUT, &format!("/flags/{flag}"), Some(body)).map(drop)
     }
@@ -144,11 +145,11 @@ impl DrillArgs {
             return Ok(());
         }
         let path = format!("/flags/{flag}");
-        self.admin.call(Method::DELETE, &path, Some(self.explained())).map(drop)
+        self.admin.call(Method::DELETE, &path, Some(self.explained()?)).map(drop)
     }
 
-    fn explained(&self) -> Value {
-        json!({ "actor": self.why.actor(), "reason": self.why.reason })
+    fn explained(&self) -> Result<Value, Failure> {
+        Ok(json!({ "actor": self.why.actor()?, "reason": self.why.reason }))
     }
 
     fn print(&self, seen: &[Seen]) {

@@ -58,7 +58,7 @@ impl FlagsArgs {
         let (method, path, body) = match &self.command {
             FlagsCommand::List => (Method::GET, "/flags".to_owned(), None),
             FlagsCommand::Set { flag, value, why, expires } => {
-                let (actor, reason) = (why.actor(), &why.reason);
+                let (actor, reason) = (why.actor()?, &why.reason);
                 let mut body = json!({ "value": value, "actor": actor, "reason": reason });
                 if let Some(expires) = expires {
                     body["expires"] = json!(expires);
@@ -66,11 +66,11 @@ impl FlagsArgs {
                 (Method::PUT, format!("/flags/{}", flag.name()), Some(body))
             }
             FlagsCommand::Clear { flag, why } => {
-                let body = json!({ "actor": why.actor(), "reason": why.reason });
+                let body = json!({ "actor": why.actor()?, "reason": why.reason });
                 (Method::DELETE, format!("/flags/{}", flag.name()), Some(body))
             }
             FlagsCommand::ResetBreaker { why } => {
-                let body = json!({ "actor": why.actor(), "reason": why.reason });
+                let body = json!({ "actor": why.actor()?, "reason": why.reason });
                 (Method::DELETE, "/breaker".to_owned(), Some(body))
             }
         };

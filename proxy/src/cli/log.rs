@@ -50,7 +50,7 @@ impl LogArgs {
             LogCommand::Show => (Method::GET, None),
             LogCommand::Set { level, access, why, expires } => {
                 let mut body =
-                    json!({ "level": level, "actor": why.actor(), "reason": why.reason });
+                    json!({ "level": level, "actor": why.actor()?, "reason": why.reason });
                 if let Some(access) = access {
                     body["access"] = json!(access);
                 }
@@ -60,7 +60,7 @@ impl LogArgs {
                 (Method::PUT, Some(body))
             }
             LogCommand::Clear { why } => {
-                (Method::DELETE, Some(json!({ "actor": why.actor(), "reason": why.reason })))
+                (Method::DELETE, Some(json!({ "actor": why.actor()?, "reason": why.reason })))
             }
         };
         let answer = self.admin.call(method, "/log", body)?;

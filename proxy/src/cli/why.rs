@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::Failure;
+
 /// What every change needs.
 #[derive(Debug, Args)]
 pub(super) struct Why {
@@ -15,8 +17,15 @@ pub(super) struct Why {
 
 impl Why {
     /// The actor's name.
-    pub(super) fn actor(&self) -> String {
-        let user = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
-        self.actor.clone().or_else(user).unwrap_or_default()
+    ///
+    /// # Errors
+    /// Where nobody says it.
+    pub(super) fn actor(&self) -> Result<String, Failure> {
+        let user = ["USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
+        let mut names = self.actor.clone().into_iter().chain(user);
+        names.find(|name| !name.is_empty()).ok_or_else(|| {
+            let hint = "who changes it? --actor NAME says so where USER and LOGNAME are not set";
+            Failure::Usage(hint.to_owned())
+        })
     }
 }

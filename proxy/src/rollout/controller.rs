@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use modegate_config::{Document, Rollout};
 use modegate_filters::rollout::decide::{Command, Decision, Input, decide};
 use modegate_filters::rollout::gates::GateReport;
-use modegate_filters::rollout::incident::Incident;
+use modegate_filters::rollout::incident::{Incident, Shown};
 use modegate_filters::rollout::looks::{Looks, Sample};
 use modegate_filters::rollout::observe::{Exemplar, Instance, Observations, Signal};
 use modegate_filters::rollout::plan::{Millis, Plan};
@@ -87,6 +87,17 @@ pub struct Sampled {
     pub age: Option<Millis>,
     /// Newest last.
     pub exemplars: Vec<Exemplar>,
+}
+
+/// An incident that nothing shows yet, and whom to ask for requests that do.
+#[derive(Clone, Debug)]
+pub(super) struct Unshown {
+    /// Its id.
+    pub(super) incident: String,
+    /// When its stage began.
+    pub(super) since: Millis,
+    /// Those of the last look.
+    pub(super) instances: Vec<Instance>,
 }
 
 /// Where a rollout is, for metrics.
@@ -273,6 +284,25 @@ impl Controller {
         self.is_killed() && !killed(&self.lock())
     }
 
+    /// The incident that goes on and that no request shows, if instances are known to ask.
+    pub(super) fn unshown(&self) -> Option<Unshown> {
+        let inner = self.lock();
+        let open = inner.open.as_ref().filter(|open| !open.instances.is_empty())?;
+        let incident = open.state.incident.as_ref()?;
+        let is_bare = incident.safe.is_none() && incident.exemplars.is_empty();
+        is_bare.then(|| Unshown {
+            incident: incident.id.clone(),
+            since: open.state.stage_entered,
+            instances: open.instances.clone(),
+        })
+    }
+
+    /// Adds requests to the incident that they were asked for, and writes its report again.
+    pub(super) fn show(&self, shown: Shown) {
+        // What went wrong is logged and shown there.
+        let _ = self.take(None, Vec::new(), Some(shown));
+    }
+
     /// One step: what was seen and ordered, what follows from it, written down and done.
     ///
     /// # Errors
@@ -281,6 +311,15 @@ impl Controller {
         &self,
         sampled: Option<Sampled>,
         commands: Vec<Command>,
+    ) -> Result<Decision, OrderError> {
+        self.take(sampled, commands, None)
+    }
+
+    fn take(
+        &self,
+        sampled: Option<Sampled>,
+        commands: Vec<Command>,
+        shown: Option<Shown>,
     ) -> Result<Decision, OrderError> {
         let mut inner = self.lock();
         let Inner { open: Some(open), signals, .. } = &mut *inner else {
@@ -296,7 +335,7 @@ impl Controller {
             look
         });
         let document = self.actuation.found();
-        let input = Input { at, look, commands, document, kill_file: self.is_killed() };
+        let input = Input { at, look, commands, document, kill_file: self.is_killed(), shown };
         let decision = decide(&self.plan, &open.state, &input);
         let safer = exposes_nobody_else(Some(&open.state.desired), &decision.state.desired);
         let written = open.journal.step((&self.plan, &open.state), &input, &decision);

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use modegate_filters::rollout::incident::Shown;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::BackgroundService;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::controller::{Controller, Sampled};
+use super::controller::{Controller, Sampled, Unshown};
+use super::exemplars;
 use super::local::Local;
 use super::prometheus::Prometheus;
 
@@ -59,11 +61,34 @@ impl Run {
         let _ = self.controller.step(sampled, Vec::new());
     }
 
+    /// Asks a fleet for requests that show an incident, each time another one is open. The flags are
+    /// the rollback's already, and nothing waits for the answers.
+    fn have_shown(&self, asked: &mut Option<String>) {
+        if !matches!(self.source, Source::Fleet(_)) {
+            return;
+        }
+        let Some(Unshown { incident, since, instances }) = self.controller.unshown() else {
+            return;
+        };
+        if asked.as_ref() == Some(&incident) {
+            return;
+        }
+        *asked = Some(incident.clone());
+        let controller = self.controller.clone();
+        tokio::spawn(async move {
+            let exemplars = exemplars::ask(&instances, since).await;
+            if !exemplars.is_empty() {
+                controller.show(Shown { incident, exemplars });
+            }
+        });
+    }
+
     async fn run(&self) {
         let tick = Duration::from_millis(self.controller.plan().timing.tick);
         let mut looks = interval(LOOK.min(tick));
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut next = Instant::now();
+        let mut asked = None;
         loop {
             let woken = tokio::select! {
                 _ = looks.tick() => false,
@@ -77,6 +102,7 @@ impl Run {
             } else if self.controller.is_kill_due() {
                 let _ = self.controller.step(None, Vec::new());
             }
+            self.have_shown(&mut asked);
         }
     }
 }

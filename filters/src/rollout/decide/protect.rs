@@ -4,7 +4,7 @@ use super::turn::Turn;
 use crate::bucket::Share;
 use crate::decide::Flags;
 use crate::rollout::attribution::attribute;
-use crate::rollout::gates::GateVerdict;
+use crate::rollout::gates::{GateVerdict, in_words};
 use crate::rollout::incident::{Incident, Proof, Severity, Trigger};
 use crate::rollout::observe::{HOPS, Hop, Observations};
 use crate::rollout::plan::Blind;
@@ -42,16 +42,18 @@ impl Turn<'_> {
         let hops = |of: fn(&Hop) -> u64| look.hops.iter().map(of).sum::<u64>();
         let crossed = hops(|hop| hop.contamination);
         if crossed > 0 {
-            let why = format!("{crossed} requests or answers of another room");
+            let (one, many) = ("request or answer", "requests or answers");
+            let why = format!("{} of another room", in_words(crossed, one, many));
             return Some((Trigger::Contamination, why));
         }
         let lost = hops(Hop::mismatches);
         if lost > 0 {
-            return Some((Trigger::Mismatch, format!("{lost} mismatches")));
+            return Some((Trigger::Mismatch, in_words(lost, "mismatch", "mismatches")));
         }
         let altered = hops(|hop| hop.ack_altered);
         if altered > 0 {
-            let why = format!("{altered} answers in another mode than asked for");
+            let answers = in_words(altered, "answer", "answers");
+            let why = format!("{answers} in another mode than asked for");
             return Some((Trigger::Divergence, why));
         }
         if let Some(signal) = look.severe() {
@@ -157,6 +159,16 @@ impl Turn<'_> {
         self.state.incident = Some(incident);
     }
 
+    /// Adds requests that show the incident that they were asked for; they change nothing else.
+    pub(super) fn show(&mut self) {
+        let Some(shown) = &self.input.shown else { return };
+        let Some(incident) = &mut self.state.incident else { return };
+        if incident.id == shown.incident && !shown.exemplars.is_empty() {
+            incident.show(&shown.exemplars);
+            self.note(format!("requests that show it: {} found", shown.exemplars.len()));
+        }
+    }
+
     /// It is over once every instance has the flags and nothing left in fast mode for two looks. What
     /// cannot be confirmed in time, or goes on all the same, is made hard.
     pub(super) fn proceed_rolling_back(&mut self) {
@@ -204,7 +216,8 @@ impl Turn<'_> {
         let Some(rollback) = self.state.rollback else { return };
         let look = self.fresh(rollback.done.unwrap_or(rollback.ordered));
         let Some(left) = look.map(|look| look.fast_left).filter(|left| *left > 0) else { return };
-        let why = format!("{left} requests left in fast mode after the rollback");
+        let requests = in_words(left, "request", "requests");
+        let why = format!("{requests} left in fast mode after the rollback");
         if !rollback.hard {
             return self.roll_back(true, rollback.trigger, why);
         }

@@ -51,6 +51,13 @@ fn each_fault_is_rolled_back_for_what_it_is() {
         let decision = world.tick(Wrong::Nothing);
         assert_eq!(world.state.phase, Phase::RolledBack, "{wrong:?}");
         let incident = decision.incident.unwrap();
+        let why = match wrong {
+            Wrong::Lost => "1 mismatch",
+            Wrong::Crossed => "1 request or answer of another room",
+            Wrong::Altered => "1 answer in another mode than asked for",
+            _ => &incident.why,
+        };
+        assert_eq!(incident.why, why);
         assert_eq!((incident.trigger, incident.safe), (trigger, Some(world.at)));
         assert_eq!(incident.stage, "canary");
     }

@@ -22,7 +22,7 @@ pub(super) struct OrderArgs {
 
 impl OrderArgs {
     pub(super) fn run(self, verb: &str) -> Result<(), Failure> {
-        self.send(verb, json!({ "actor": self.why.actor(), "reason": self.why.reason }))
+        self.send(verb, json!({ "actor": self.why.actor()?, "reason": self.why.reason }))
     }
 
     fn send(&self, verb: &str, body: Value) -> Result<(), Failure> {
@@ -33,20 +33,27 @@ impl OrderArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct RollbackArgs {
+    #[command(flatten)]
+    how: How,
+    #[command(flatten)]
+    order: OrderArgs,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct How {
     /// Runtime and toggle off, nobody in the canary; the contract stays.
-    #[arg(long, required_unless_present = "hard", conflicts_with = "hard")]
+    #[arg(long)]
     soft: bool,
     /// Everything removed everywhere.
     #[arg(long)]
     hard: bool,
-    #[command(flatten)]
-    order: OrderArgs,
 }
 
 impl RollbackArgs {
     pub(super) fn run(self) -> Result<(), Failure> {
         let why = &self.order.why;
-        let body = json!({ "actor": why.actor(), "reason": why.reason, "hard": self.hard });
+        let body = json!({ "actor": why.actor()?, "reason": why.reason, "hard": self.how.hard });
         self.order.send("rollback", body)
     }
 }

@@ -165,6 +165,31 @@ fn what_is_signalled_waits_for_the_next_look() {
 }
 
 #[test]
+fn an_incident_is_written_again_with_the_requests_that_show_it() {
+    let world = world();
+    let controller = exposed(&world);
+    assert!(controller.unshown().is_none());
+    order(&controller, Verb::Rollback { hard: false }).unwrap();
+    let Unshown { incident, since, instances } = controller.unshown().unwrap();
+    assert_eq!(instances[0].name, "self");
+    let exemplar = Exemplar {
+        at: since,
+        leg: "bridge".to_owned(),
+        what: "mode_missing".to_owned(),
+        expected: "fast".to_owned(),
+        found: "none".to_owned(),
+        request_id: "here".to_owned(),
+        trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
+    };
+    controller.show(Shown { incident: incident.clone(), exemplars: vec![exemplar.clone()] });
+    assert!(controller.unshown().is_none());
+    let read = |kind: &str| controller.incidents().read(&format!("{incident}.{kind}")).unwrap();
+    let written: Incident = serde_json::from_str(&read("json").unwrap()).unwrap();
+    assert_eq!(written.exemplars, [exemplar]);
+    assert!(read("md").unwrap().contains("| here | 0af7651916cd43dd8448eb211c80319c |"));
+}
+
+#[test]
 fn exposure_is_taken_away_though_nothing_can_be_written() {
     let world = world();
     let controller = exposed(&world);

@@ -5,8 +5,8 @@ use super::super::*;
 use super::world::{TICK, World, Wrong, look};
 use crate::bucket::Share;
 use crate::rollout::gates::GateVerdict;
-use crate::rollout::incident::Trigger;
-use crate::rollout::observe::Breaker;
+use crate::rollout::incident::{Shown, Trigger};
+use crate::rollout::observe::{Breaker, Exemplar};
 use crate::rollout::state::Phase;
 
 fn rolled_back(hard: bool) -> World {
@@ -178,4 +178,33 @@ fn mismatches_that_go_on_make_a_rollback_hard() {
         world.tick(Wrong::Lost);
     }
     assert!(world.state.desired.flags.kill);
+}
+
+#[test]
+fn requests_that_are_found_afterwards_are_shown_of_their_own_incident() {
+    let mut world = World::started();
+    world.until(Phase::Observing, 1);
+    let opened = world.tick(Wrong::Lost).incident.unwrap();
+    let exemplar = |request_id: &str| Exemplar {
+        at: world.at,
+        leg: "bridge".to_owned(),
+        what: "mode_missing".to_owned(),
+        expected: "fast".to_owned(),
+        found: "none".to_owned(),
+        request_id: request_id.to_owned(),
+        trace_id: "t".repeat(32),
+    };
+    let [mine, others] = [vec![exemplar("mine")], vec![exemplar("another's")]];
+    let cases = [("1-errors", &others, 0), (&opened.id, &vec![], 0), (&opened.id, &mine, 1)];
+    for (incident, exemplars, expected) in cases {
+        let shown = Shown { incident: incident.to_owned(), exemplars: exemplars.clone() };
+        let (at, document) = (world.at + 1, Some(world.state.desired));
+        let input = Input { at, document, shown: Some(shown), ..Input::default() };
+        let after = decide(&world.plan, &world.state, &input);
+        assert_eq!(after.incident.is_some(), expected > 0, "{incident}");
+        let incident = after.state.incident.as_ref().unwrap();
+        assert_eq!(incident.exemplars, mine[..expected], "{after:?}");
+        assert_eq!(after.state.desired, world.state.desired);
+        assert_eq!(after.state.phase, Phase::RollingBack);
+    }
 }

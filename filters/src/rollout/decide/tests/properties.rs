@@ -66,6 +66,7 @@ proptest! {
                 commands: verb.map(command).into_iter().collect(),
                 document: Some(document).filter(|_| state.phase != Phase::Draft),
                 kill_file: false,
+                shown: None,
             };
             let before = state.clone();
             let decision = decide(&plan, &state, &input);
@@ -143,6 +144,7 @@ proptest! {
                     commands: if first { vec![start] } else { Vec::new() },
                     document,
                     kill_file: false,
+                    shown: None,
                 };
                 let decision = decide(&plan, &stored, &input);
                 // 1: before anything was stored; 2: before the document was written; 3: while it was,
