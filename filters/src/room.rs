@@ -45,8 +45,16 @@ pub fn is_shared(room: &str) -> bool {
 /// The room of a conversation, from its id as it stands in the path: `stringToUuid("web-conv-" +
 /// decodeURIComponent(id))`. `None` where `decodeURIComponent` would throw.
 pub fn of_conversation(segment: &str) -> Option<String> {
+    if segment.bytes().all(is_unreserved) {
+        return Some(string_to_uuid(&["web-conv-", segment]));
+    }
     let id = decode_uri_component(segment)?;
     Some(string_to_uuid(&["web-conv-", &id]))
+}
+
+/// Whether `encodeURIComponent` and its opposite leave a byte as it is.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte)
 }
 
 /// The core's `stringToUuid` of the concatenated parts: SHA-1 of `encodeURIComponent(s)`, its
@@ -54,6 +62,10 @@ pub fn of_conversation(segment: &str) -> Option<String> {
 fn string_to_uuid(parts: &[&str]) -> String {
     let mut sha = sha1::Sha1::new();
     for part in parts {
+        if part.bytes().all(is_unreserved) {
+            sha.update(part);
+            continue;
+        }
         for piece in utf8_percent_encode(part, URI_COMPONENT) {
             sha.update(piece);
         }

@@ -131,8 +131,8 @@ impl<S: Serve> Connection<'_, S> {
     async fn serve(self, stream: Stream) {
         let plane = self.plane;
         match &plane.tls {
-            Some(tls) => self.serve_tls(tls, stream).await,
-            None if plane.h2c => self.serve_either(stream).await,
+            Some(tls) => Box::pin(self.serve_tls(tls, stream)).await,
+            None if plane.h2c => Box::pin(self.serve_either(stream)).await,
             None => http1::serve(self, stream, &[]).await,
         }
     }
@@ -197,10 +197,15 @@ impl<S: Serve> Connection<'_, S> {
 #[async_trait]
 impl<S: Serve> ServerApp for DataPlane<S> {
     async fn process_new(self: &Arc<Self>, stream: Stream, _: &ShutdownWatch) -> Option<Stream> {
-        match self.plane(&stream) {
-            Some(plane) => self.serve(plane, stream).await,
-            None => tracing::error!("a connection arrived at no listener's address"),
-        }
+        // In a task of its own: the one that this is called in is kept to its end, with all that
+        // pingora-core's handshake needs, some 9 KiB a connection.
+        let app = self.clone();
+        tokio::spawn(async move {
+            match app.plane(&stream) {
+                Some(plane) => app.serve(plane, stream).await,
+                None => tracing::error!("a connection arrived at no listener's address"),
+            }
+        });
         None
     }
 }

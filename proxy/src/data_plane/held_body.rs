@@ -1,6 +1,9 @@
 //! Reads a body to be inspected: kept as the chunks it came in, bounded in size, time and memory.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -14,8 +17,12 @@ use crate::flags::Settings;
 use crate::metrics::{Gauge, Held, Metrics};
 
 /// Chunks under this many bytes are put together: a slice costs its bookkeeping, and holds on to
-/// the whole buffer that it was read into.
-const SMALL: usize = 1024;
+/// the whole buffer that it was read into, twice this at least.
+const SMALL: usize = 4096;
+
+/// From so many bytes on a body is put together, in pieces of this size: what came in large buffers
+/// that were seldom full takes no more memory than it is long. A smaller one is not worth the copy.
+const LARGE: usize = 1024 * 1024;
 
 /// A body read to its end.
 #[derive(Debug)]
@@ -36,7 +43,12 @@ pub async fn hold(
     metrics: &Arc<Metrics>,
     record: &Record,
 ) -> Result<HeldBody, Rejection> {
-    match timeout(settings.timeouts.body, collect(body, settings, metrics, record)).await {
+    let mut collecting = pin!(collect(body, settings, metrics, record));
+    // Most bodies came with their head: they need no timer.
+    if let Poll::Ready(held) = poll_fn(|cx| Poll::Ready(collecting.as_mut().poll(cx))).await {
+        return held;
+    }
+    match timeout(settings.timeouts.body, collecting).await {
         Ok(held) => held,
         Err(_) => Err(Rejection::BodyTimeout),
     }
@@ -65,14 +77,21 @@ async fn collect(
         if memory.add(data.len() as u64) > settings.limits.body_memory as u64 {
             return Err(Rejection::BodyMemory);
         }
-        if data.len() < SMALL && !chunks.is_empty() {
+        let is_packed = length > LARGE || data.len() < SMALL && !chunks.is_empty();
+        if is_packed && tail.len() + data.len() <= LARGE {
+            if length > LARGE {
+                tail.reserve(LARGE - tail.len());
+            }
             tail.extend_from_slice(&data);
             continue;
         }
         if !tail.is_empty() {
-            chunks.push(tail.split().freeze());
+            chunks.push(std::mem::take(&mut tail).freeze());
         }
-        chunks.push(data);
+        match is_packed {
+            true => tail.extend_from_slice(&data),
+            false => chunks.push(data),
+        }
     }
     if !tail.is_empty() {
         chunks.push(tail.freeze());

@@ -16,6 +16,10 @@ use super::connection::Connection;
 use super::stack::{Answer, Serve};
 use crate::metrics::count;
 
+/// What is read at once, in bytes. What is kept of a body keeps all of the buffer that it was read
+/// into, so a buffer is no larger than what is usually there.
+const READ: usize = 64 * 1024;
+
 /// Serves a connection to its end; `begun` is what was read of it.
 pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream: T, begun: &[u8]) {
     let Connection { plane, settings, serving, drain, rejection, .. } = &connection;
@@ -36,10 +40,11 @@ pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream
         .header_read_timeout(None)
         .max_headers(limits.header_fields)
         .max_header_size(limits.header_bytes)
+        .max_buf_size(limits.header_bytes.max(READ))
         .keep_alive(rejection.is_none())
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
-    let mut http1 = std::pin::pin!(http1);
+    let mut http1 = Box::pin(http1);
     let ended = tokio::select! {
         biased;
         ended = http1.as_mut() => Some(ended),

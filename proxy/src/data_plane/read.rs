@@ -15,10 +15,10 @@ pub struct Read {
 }
 
 impl Read {
-    /// Nothing read yet.
-    pub fn new() -> Read {
+    /// Nothing read yet, at this moment.
+    pub fn new(since: Instant) -> Read {
         Read {
-            since: Instant::now(),
+            since,
             bytes: AtomicU64::new(0),
             last: AtomicU64::new(0),
             answered: AtomicBool::new(false),
@@ -55,11 +55,5 @@ impl Read {
     /// When the last of the bytes came.
     pub fn last(&self) -> Instant {
         self.since + Duration::from_micros(self.last.load(Relaxed))
-    }
-}
-
-impl Default for Read {
-    fn default() -> Read {
-        Read::new()
     }
 }

@@ -98,10 +98,11 @@ impl Record {
         serving: Serving,
     ) -> (Box<Record>, u64) {
         let (inflight, level) = Held::raise(&plane.metrics, Gauge::Inflight(plane.leg), 1);
+        let started = Instant::now();
         let record = Record {
             plane: plane.clone(),
             snapshot: snapshot.clone(),
-            started: Instant::now(),
+            started,
             method: method.clone(),
             request_id: request_id.clone(),
             trace,
@@ -117,7 +118,7 @@ impl Record {
             outcome: Outcome::Gone,
             first_byte: None,
             first_event: None,
-            read: Arc::new(Read::new()),
+            read: Arc::new(Read::new(started.into())),
             bytes_out: 0,
             _busy: serving.request(),
             serving,

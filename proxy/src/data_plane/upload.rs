@@ -48,7 +48,7 @@ pub enum Outgoing {
     /// Slices of an inspected body.
     Whole(Whole),
     /// As it comes.
-    Stream(Upload),
+    Stream(Box<Upload>),
 }
 
 impl Outgoing {
@@ -66,13 +66,13 @@ impl Outgoing {
         let settings = &record.snapshot().settings;
         // What may be silent for ever has no pace either.
         let rate = settings.limits.upload_rate.filter(|_| idle.is_some());
-        Outgoing::Stream(Upload {
+        Outgoing::Stream(Box::new(Upload {
             body,
             idle: Idle::new(idle),
             pace: Pace::new(rate, settings.timeouts.body),
             read: record.read().clone(),
             _busy: record.busy(),
-        })
+        }))
     }
 }
 

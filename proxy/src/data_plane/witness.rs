@@ -71,8 +71,8 @@ enum Body {
 pub struct Brought {
     /// The first piece of the answer's text.
     pub first: bool,
-    /// An event; the moment of the one before.
-    pub after: Option<Instant>,
+    /// The moment of an event, and of the one before.
+    pub event: Option<(Instant, Option<Instant>)>,
 }
 
 impl Witness {
@@ -112,13 +112,7 @@ impl Witness {
     }
 
     /// Looks at the next piece.
-    pub fn see(
-        &mut self,
-        piece: &Bytes,
-        policy: &Policy,
-        digests: &DigestKey,
-        now: Instant,
-    ) -> Brought {
+    pub fn see(&mut self, piece: &Bytes, policy: &Policy, digests: &DigestKey) -> Brought {
         let seen = match &mut self.body {
             Body::Unread => return Brought::default(),
             Body::Document { pieces, size } => {
@@ -138,7 +132,8 @@ impl Witness {
             return Brought::default();
         }
         let first = seen.content && !std::mem::replace(&mut self.spoke, true);
-        Brought { first, after: self.last_event.replace(now) }
+        let now = Instant::now();
+        Brought { first, event: Some((now, self.last_event.replace(now))) }
     }
 
     /// What the answer says of the message, as far as it was seen.

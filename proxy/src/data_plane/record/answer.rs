@@ -1,6 +1,6 @@
 //! What a record learns from the answer as it passes, and what is counted of it at the end.
 
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -56,8 +56,8 @@ impl Record {
     /// A piece of the answer passes.
     pub fn see(&mut self, piece: &Bytes) {
         let Some(witness) = &mut self.witness else { return };
-        let now = Instant::now();
-        let brought = witness.see(piece, &self.snapshot.settings.policy, &self.plane.digests, now);
+        let brought = witness.see(piece, &self.snapshot.settings.policy, &self.plane.digests);
+        let Some((now, before)) = brought.event else { return };
         let answers = &self.plane.metrics.answers;
         if brought.first {
             let first = now - self.started;
@@ -66,7 +66,7 @@ impl Record {
                 histogram.observe(first);
             }
         }
-        if let Some((histogram, before)) = answers.event_gap(self.labels()).zip(brought.after) {
+        if let Some((histogram, before)) = answers.event_gap(self.labels()).zip(before) {
             histogram.observe(now - before);
         }
     }
