@@ -34,6 +34,8 @@ pub struct Scanner<'w> {
     comma: Option<usize>,
     /// Bytes in the chunks before this one.
     before: usize,
+    /// How many more tokens are read one by one.
+    singly: u32,
     malformed: Option<Malformed>,
 }
 
@@ -82,6 +84,7 @@ impl<'w> Scanner<'w> {
             key_from: 0,
             comma: None,
             before: 0,
+            singly: dense::SINGLY,
             malformed: None,
         }
     }

@@ -1,5 +1,6 @@
 //! Which members a scan looks for, and how a key is recognised in any of its spellings.
 
+use super::strings;
 use crate::text;
 
 /// A wanted member: where in the scan's answer its value goes.
@@ -121,11 +122,24 @@ impl Names {
     /// What the key spelled by `raw`, the bytes between its quotes, is to us.
     #[inline]
     pub(super) fn find(&self, raw: &[u8]) -> Hit {
-        let first = raw.first().copied().unwrap_or(b'"');
-        if !self.first_bytes.get(usize::from(first)).is_some_and(|wanted| *wanted) {
-            return Hit::default();
+        if self.may_begin(raw.first().copied().unwrap_or(b'"')) {
+            return self.compare(raw);
         }
-        self.compare(raw)
+        Hit::default()
+    }
+
+    /// Whether the raw key of one of them may begin with this byte.
+    #[inline]
+    pub(super) fn may_begin(&self, first: u8) -> bool {
+        self.first_bytes[usize::from(first)]
+    }
+
+    /// Whether `text` begins with the rest of one of them and its last quote, or ends too early to tell.
+    #[inline(never)]
+    pub(super) fn begins(&self, text: &[u8]) -> bool {
+        let end = strings::skip(text, 0);
+        text.get(end) != Some(&b'"')
+            || self.compare(text.get(..end).unwrap_or(&[])) != Hit::default()
     }
 
     /// The most bytes of a key that need keeping to decide on it.

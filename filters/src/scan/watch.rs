@@ -93,6 +93,28 @@ impl<'w> Watch<'w> {
         self.open == depth
     }
 
+    /// What of the containers around a place at `depth` nothing is to be noted of: the depth of the lowest of them, and
+    /// whether it is watched, so that its keys must be asked [`Self::is_wanted`].
+    pub(super) fn unnoted(&self, depth: usize) -> Option<(usize, bool)> {
+        let Some(level) = self.levels.get(self.open.wrapping_sub(1)) else {
+            return Some((1, false));
+        };
+        // The next key would change nothing but what is so already.
+        if !level.leading && level.hit == Hit::default() {
+            return Some((self.open, true));
+        }
+        (depth > self.open).then_some((self.open + 1, false))
+    }
+
+    /// Whether the key that begins after the quote before `text` is a wanted member's, or may be.
+    #[inline]
+    pub(super) fn is_wanted(&self, text: &[u8]) -> bool {
+        let Some(level) = self.levels.get(self.open.wrapping_sub(1)) else {
+            return false;
+        };
+        level.names.may_begin(text.first().copied().unwrap_or(b'"')) && level.names.begins(text)
+    }
+
     /// A part of a key ran to the end of its chunk.
     pub(super) fn hold(&mut self, part: &[u8]) {
         let Some(level) = self.current() else {

@@ -2,13 +2,20 @@
 //! where [`super::Scanner::read`] can go on, to the machine's judgement: it never refuses anything itself.
 
 use super::{Role, Scanner, State};
+use crate::scan::bulk::{self, Bounds, Next, Place};
 use crate::scan::found::Kind;
 use crate::scan::nesting::{Container, Nesting};
 use crate::scan::runs::past_blanks;
 use crate::scan::watch::Key;
 use crate::scan::{number, strings};
 
+/// So many tokens are read one by one before whole blocks are: where there is something to note, blocks are wasted.
+pub(super) const SINGLY: u32 = 16;
+/// With fewer bytes left they are not worth it.
+const FEW: usize = 256;
+
 /// What the tokens just read call for.
+#[derive(Clone, Copy)]
 enum Then {
     Value,
     Key,
@@ -42,8 +49,16 @@ impl Scanner<'_> {
             watched: self.watched,
             noted: self.noted,
             comma: self.comma,
+            singly: self.singly,
         };
         let state = loop {
+            if here.singly == 0 {
+                match self.blocks(&mut here, then) {
+                    Ok(next) => then = next,
+                    Err(state) => break state,
+                }
+            }
+            here.singly -= 1;
             let read = match then {
                 Then::Key => self.dense_key(&mut here),
                 Then::Value => self.dense_value(&mut here),
@@ -59,7 +74,51 @@ impl Scanner<'_> {
         self.watched = here.watched;
         self.noted = here.noted;
         self.comma = here.comma;
+        self.singly = here.singly;
         here.at
+    }
+
+    /// Reads whole blocks of what nothing is to be noted of.
+    #[inline(never)]
+    fn blocks(&mut self, here: &mut Here<'_>, then: Then) -> Result<Then, State> {
+        here.singly = SINGLY;
+        let chunk = here.chunk;
+        if chunk.len() - here.at < FEW {
+            return Ok(then);
+        }
+        let Some((floor, watched)) = self.watch.unnoted(here.nesting.depth()) else {
+            return Ok(then);
+        };
+        let from = Place { at: here.at, nesting: here.nesting };
+        let next = match then {
+            Then::Value => Next::Value,
+            Then::Key => Next::Key,
+            Then::Next => Next::Rest,
+        };
+        let watch = &self.watch;
+        let wanted = watched.then_some(|at: usize| watch.is_wanted(chunk.get(at..).unwrap_or(&[])));
+        let bounds = Bounds { floor, wanted };
+        let place = bulk::read(chunk, from, next, &mut self.outer, &bounds);
+        if place.at == from.at {
+            return Ok(then);
+        }
+        here.at = place.at;
+        here.nesting = place.nesting;
+        here.watched = watched && place.nesting.depth() == floor;
+        here.noted = false;
+        match (chunk.get(place.at - 1), place.nesting.innermost()) {
+            (Some(b','), Container::Object) => {
+                here.comma = Some(here.offset() - 1);
+                Ok(Then::Key)
+            }
+            (Some(b',' | b':'), _) => Ok(Then::Value),
+            (Some(b'['), _) => Err(State::FirstElement),
+            (Some(b'{'), _) => {
+                here.comma = None;
+                Err(State::FirstKey)
+            }
+            _ => Ok(Then::Next),
+        }
     }
 
     /// A key and its colon.
@@ -206,6 +265,7 @@ struct Here<'c> {
     watched: bool,
     noted: bool,
     comma: Option<usize>,
+    singly: u32,
 }
 
 impl Here<'_> {
