@@ -112,6 +112,23 @@ fn unescape_to(raw: &[u8], enough: usize) -> String {
     text
 }
 
+/// Whether `raw`, what stands between the quotes of a well-formed literal, denotes `text`.
+pub(crate) fn denotes(mut raw: &[u8], text: &str) -> bool {
+    for expected in text.chars() {
+        let length = if raw.first() == Some(&b'\\') {
+            let (character, length) = escaped(raw);
+            (character == expected).then_some(length)
+        } else {
+            let mut plain = [0; 4];
+            let plain = expected.encode_utf8(&mut plain).as_bytes();
+            raw.starts_with(plain).then_some(plain.len())
+        };
+        let Some(rest) = length.and_then(|length| raw.get(length..)) else { return false };
+        raw = rest;
+    }
+    raw.is_empty()
+}
+
 /// The character that the escape at the beginning of `from` denotes, and how many bytes spell it.
 fn escaped(from: &[u8]) -> (char, usize) {
     let simple = match from.get(1) {

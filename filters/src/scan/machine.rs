@@ -34,8 +34,9 @@ pub struct Scanner<'w> {
     comma: Option<usize>,
     /// Bytes in the chunks before this one.
     before: usize,
-    /// How many more tokens are read one by one.
+    /// How many more tokens are read one by one, and how many after the next blocks that brought little.
     singly: u32,
+    patience: u32,
     malformed: Option<Malformed>,
 }
 
@@ -85,6 +86,7 @@ impl<'w> Scanner<'w> {
             comma: None,
             before: 0,
             singly: dense::SINGLY,
+            patience: dense::SINGLY,
             malformed: None,
         }
     }

@@ -155,17 +155,13 @@ impl Names {
         if raw.len() > self.longest_spelling {
             return Hit::default();
         }
-        if raw.contains(&b'\\') {
-            return self.equal_to(text::unescape(raw).as_bytes());
-        }
-        self.equal_to(raw)
-    }
-
-    fn equal_to(&self, key: &[u8]) -> Hit {
-        self.names
-            .iter()
-            .find(|(name, _)| name.as_bytes() == key)
-            .map_or_else(Hit::default, |(_, hit)| *hit)
+        let escaped = raw.contains(&b'\\');
+        let is_name = |name: &str| match escaped {
+            true => text::denotes(raw, name),
+            false => raw == name.as_bytes(),
+        };
+        let known = self.names.iter().find(|(name, _)| is_name(name));
+        known.map_or_else(Hit::default, |(_, hit)| *hit)
     }
 
     fn entry(&mut self, name: &str) -> &mut Hit {

@@ -9,9 +9,11 @@ use crate::scan::runs::past_blanks;
 use crate::scan::watch::Key;
 use crate::scan::{number, strings};
 
-/// So many tokens are read one by one before whole blocks are: where there is something to note, blocks are wasted.
+/// So many tokens are read one by one before whole blocks are, or more of them where blocks kept meeting something to
+/// note.
 pub(super) const SINGLY: u32 = 16;
-/// With fewer bytes left they are not worth it.
+const MOST_SINGLY: u32 = 512;
+/// With fewer bytes blocks are not worth it.
 const FEW: usize = 256;
 
 /// What the tokens just read call for.
@@ -99,6 +101,11 @@ impl Scanner<'_> {
         let wanted = watched.then_some(|at: usize| watch.is_wanted(chunk.get(at..).unwrap_or(&[])));
         let bounds = Bounds { floor, wanted };
         let place = bulk::read(chunk, from, next, &mut self.outer, &bounds);
+        self.patience = match watched && place.at - from.at < FEW {
+            true => MOST_SINGLY.min(2 * self.patience),
+            false => SINGLY,
+        };
+        here.singly = self.patience;
         if place.at == from.at {
             return Ok(then);
         }
