@@ -112,21 +112,24 @@ fn unescape_to(raw: &[u8], enough: usize) -> String {
     text
 }
 
-/// Whether `raw`, what stands between the quotes of a well-formed literal, denotes `text`.
-pub(crate) fn denotes(mut raw: &[u8], text: &str) -> bool {
+/// What follows in `raw`, from inside a well-formed literal, after some spelling of `text`, if it begins with one.
+pub(crate) fn after<'r>(mut raw: &'r [u8], text: &str) -> Option<&'r [u8]> {
     for expected in text.chars() {
-        let length = if raw.first() == Some(&b'\\') {
-            let (character, length) = escaped(raw);
-            (character == expected).then_some(length)
-        } else {
-            let mut plain = [0; 4];
-            let plain = expected.encode_utf8(&mut plain).as_bytes();
-            raw.starts_with(plain).then_some(plain.len())
+        let length = match raw.first()? {
+            b'\\' => {
+                let (character, length) = escaped(raw);
+                (character == expected).then_some(length)?
+            }
+            byte if byte.is_ascii() => (char::from(*byte) == expected).then_some(1)?,
+            _ => {
+                let mut plain = [0; 4];
+                let plain = expected.encode_utf8(&mut plain).as_bytes();
+                raw.starts_with(plain).then_some(plain.len())?
+            }
         };
-        let Some(rest) = length.and_then(|length| raw.get(length..)) else { return false };
-        raw = rest;
+        raw = raw.get(length..)?;
     }
-    raw.is_empty()
+    Some(raw)
 }
 
 /// The character that the escape at the beginning of `from` denotes, and how many bytes spell it.

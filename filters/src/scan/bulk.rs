@@ -17,20 +17,11 @@ use super::blocks::BLOCK;
 use super::nesting::{Nesting, Outer, kept, put_back};
 use super::strings::{self, WINDOW};
 
-/// Where reading begins or stops: behind a comma, a colon or a bracket.
+/// Where reading begins, before a value, or stops: behind a comma, a colon or a bracket.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) at: usize,
     pub(super) nesting: Nesting,
-}
-
-/// What may stand where reading begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    Value,
-    Key,
-    /// A comma or the end of a container.
-    Rest,
 }
 
 /// Which containers are to be read here, and what in them is not.
@@ -45,7 +36,6 @@ pub(super) struct Bounds<W> {
 pub(super) fn read<W: Fn(usize) -> bool>(
     chunk: &[u8],
     from: Place,
-    next: Next,
     outer: &mut Outer,
     bounds: &Bounds<W>,
 ) -> Place {
@@ -53,7 +43,7 @@ pub(super) fn read<W: Fn(usize) -> bool>(
         escaped: 0,
         string: 0,
         scalars: Scalars::default(),
-        order: Order::before(next == Next::Value, next == Next::Key),
+        order: Order::before_a_value(),
         nesting: from.nesting,
     };
     let mut place = from;

@@ -34,7 +34,7 @@ pub struct Scanner<'w> {
     comma: Option<usize>,
     /// Bytes in the chunks before this one.
     before: usize,
-    /// How many more tokens are read one by one, and how many after the next blocks that brought little.
+    /// How many more values are read one by one, and how many after the next blocks that brought little.
     singly: u32,
     patience: u32,
     malformed: Option<Malformed>,

@@ -1,6 +1,5 @@
 //! Which members a scan looks for, and how a key is recognised in any of its spellings.
 
-use super::strings;
 use crate::text;
 
 /// A wanted member: where in the scan's answer its value goes.
@@ -104,7 +103,7 @@ pub(super) struct Hit {
 /// The names wanted in one object.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
-    names: Vec<(Box<str>, Hit)>,
+    names: Vec<(Name, Hit)>,
     /// No raw key that begins with another byte can be one of them.
     first_bytes: [bool; 256],
     /// Nor one that is longer: six bytes is the longest spelling of a character of one byte, and more bytes are fewer
@@ -134,12 +133,16 @@ impl Names {
         self.first_bytes[usize::from(first)]
     }
 
-    /// Whether `text` begins with the rest of one of them and its last quote, or ends too early to tell.
-    #[inline(never)]
+    /// Whether `text` begins with one of them and its last quote, or may be too short to tell.
+    #[inline]
     pub(super) fn begins(&self, text: &[u8]) -> bool {
-        let end = strings::skip(text, 0);
-        text.get(end) != Some(&b'"')
-            || self.compare(text.get(..end).unwrap_or(&[])) != Hit::default()
+        match text.first_chunk() {
+            Some(front) if text.len() > self.longest_spelling => {
+                let front = u128::from_le_bytes(*front);
+                self.names.iter().any(|(name, _)| name.begins(front, text))
+            }
+            _ => true,
+        }
     }
 
     /// The most bytes of a key that need keeping to decide on it.
@@ -155,17 +158,20 @@ impl Names {
         if raw.len() > self.longest_spelling {
             return Hit::default();
         }
-        let escaped = raw.contains(&b'\\');
-        let is_name = |name: &str| match escaped {
-            true => text::denotes(raw, name),
-            false => raw == name.as_bytes(),
+        let known = |such: &dyn Fn(&str) -> bool| {
+            self.names.iter().find(|(name, _)| such(&name.text)).map(|(_, hit)| *hit)
         };
-        let known = self.names.iter().find(|(name, _)| is_name(name));
-        known.map_or_else(Hit::default, |(_, hit)| *hit)
+        let plain = known(&|name| name.as_bytes() == raw);
+        plain.unwrap_or_else(|| {
+            // Without leaving early, which short keys do not repay.
+            let escaped = raw.iter().fold(false, |escaped, byte| escaped | (*byte == b'\\'));
+            let spelled = escaped.then(|| known(&|name| text::after(raw, name) == Some(&[])));
+            spelled.flatten().unwrap_or_default()
+        })
     }
 
     fn entry(&mut self, name: &str) -> &mut Hit {
-        let position = self.names.iter().position(|(known, _)| &**known == name);
+        let position = self.names.iter().position(|(known, _)| &*known.text == name);
         let index = position.unwrap_or_else(|| self.add(name));
         &mut self.names[index].1
     }
@@ -176,7 +182,43 @@ impl Names {
         self.first_bytes[usize::from(first)] = true;
         self.first_bytes[usize::from(b'\\')] = true;
         self.longest_spelling = self.longest_spelling.max(6 * name.len());
-        self.names.push((name.into(), Hit::default()));
+        self.names.push((Name::new(name), Hit::default()));
         self.names.len() - 1
     }
 }
+
+/// A name, with its first bytes and the quote behind it as they are compared at once.
+#[derive(Clone, Debug)]
+struct Name {
+    text: Box<str>,
+    front: u128,
+    /// Which bits of `front` count.
+    counts: u128,
+}
+
+impl Name {
+    fn new(text: &str) -> Self {
+        let [mut front, mut counts] = [[0; FRONT]; 2];
+        for (place, byte) in text.bytes().chain([b'"']).take(FRONT).enumerate() {
+            front[place] = byte;
+            counts[place] = 0xFF;
+        }
+        let [front, counts] = [front, counts].map(u128::from_le_bytes);
+        Self { text: text.into(), front, counts }
+    }
+
+    #[inline]
+    fn begins(&self, front: u128, text: &[u8]) -> bool {
+        let differs = (front ^ self.front) & self.counts;
+        if differs == 0 && self.text.len() < FRONT {
+            return true;
+        }
+        // Only an escape, or what is behind the first bytes, can make it one all the same.
+        let place = differs.trailing_zeros() / 8;
+        let open = differs == 0 || text.get(place as usize) == Some(&b'\\');
+        open && text::after(text, &self.text).is_some_and(|rest| rest.first() == Some(&b'"'))
+    }
+}
+
+/// How many bytes are compared at once.
+const FRONT: usize = 16;

@@ -11,6 +11,16 @@ pub(super) struct Brackets {
     pub(super) braces: u64,
 }
 
+impl Brackets {
+    /// Without the pairs that change nothing.
+    #[inline(always)]
+    fn without_empty_containers(self) -> Self {
+        let closes = self.all & !self.opens;
+        let pairs = self.opens & closes >> 1 & !(self.braces ^ self.braces >> 1);
+        Self { all: self.all & !(pairs | pairs << 1), opens: self.opens & !pairs, ..self }
+    }
+}
+
 /// What the brackets of a block say. Behind the first that leaves it means nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Levels {
@@ -34,6 +44,7 @@ impl Levels {
         outer: &mut Outer,
         floor: usize,
     ) -> Self {
+        let brackets = brackets.without_empty_containers();
         let opens = brackets.opens.count_ones() as usize;
         let closes = brackets.all.count_ones() as usize - opens;
         let mut levels = if nesting.has_room(opens, closes) {
@@ -60,7 +71,7 @@ impl Levels {
             rest &= rest - 1;
             let (open, brace) = (opens >> at & 1, braces >> at & 1);
             levels.faults |= ((inner ^ brace) & !open & 1) << at;
-            inner = if open == 1 { inner << 1 | brace } else { inner >> 1 };
+            inner = (inner << open | brace & open) >> (open ^ 1);
             above = above.wrapping_add(open << 1).wrapping_sub(1);
             levels.in_objects |= (inner & 1) << at;
             levels.lowest |= u64::from(above == 0) << at;

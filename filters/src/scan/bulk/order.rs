@@ -36,11 +36,9 @@ pub(super) struct Read {
 }
 
 impl Order {
-    /// At a place where a value must come, or a key, or neither.
-    pub(super) fn before(value: bool, key: bool) -> Self {
+    pub(super) fn before_a_value() -> Self {
         let mut order = Self::default();
-        order.value.pending = u64::from(value);
-        order.key.pending = u64::from(key);
+        order.value.pending = 1;
         order
     }
 

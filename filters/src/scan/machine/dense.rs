@@ -2,22 +2,21 @@
 //! where [`super::Scanner::read`] can go on, to the machine's judgement: it never refuses anything itself.
 
 use super::{Role, Scanner, State};
-use crate::scan::bulk::{self, Bounds, Next, Place};
+use crate::scan::bulk::{self, Bounds, Place};
 use crate::scan::found::Kind;
 use crate::scan::nesting::{Container, Nesting};
 use crate::scan::runs::past_blanks;
 use crate::scan::watch::Key;
 use crate::scan::{number, strings};
 
-/// So many tokens are read one by one before whole blocks are, or more of them where blocks kept meeting something to
+/// So many values are read one by one before whole blocks are, or more of them where blocks kept meeting something to
 /// note.
-pub(super) const SINGLY: u32 = 16;
-const MOST_SINGLY: u32 = 512;
+pub(super) const SINGLY: u32 = 6;
+const MOST_SINGLY: u32 = 200;
 /// With fewer bytes blocks are not worth it.
 const FEW: usize = 256;
 
 /// What the tokens just read call for.
-#[derive(Clone, Copy)]
 enum Then {
     Value,
     Key,
@@ -54,16 +53,13 @@ impl Scanner<'_> {
             singly: self.singly,
         };
         let state = loop {
-            if here.singly == 0 {
-                match self.blocks(&mut here, then) {
-                    Ok(next) => then = next,
-                    Err(state) => break state,
-                }
-            }
-            here.singly -= 1;
             let read = match then {
                 Then::Key => self.dense_key(&mut here),
-                Then::Value => self.dense_value(&mut here),
+                Then::Value if here.singly == 0 => self.blocks(&mut here),
+                Then::Value => {
+                    here.singly -= 1;
+                    self.dense_value(&mut here)
+                }
                 Then::Next => self.dense_next(&mut here),
             };
             match read {
@@ -80,34 +76,29 @@ impl Scanner<'_> {
         here.at
     }
 
-    /// Reads whole blocks of what nothing is to be noted of.
+    /// Reads whole blocks of what nothing is to be noted of, from a value on.
     #[inline(never)]
-    fn blocks(&mut self, here: &mut Here<'_>, then: Then) -> Result<Then, State> {
+    fn blocks(&mut self, here: &mut Here<'_>) -> Result<Then, State> {
         here.singly = SINGLY;
         let chunk = here.chunk;
         if chunk.len() - here.at < FEW {
-            return Ok(then);
+            return Ok(Then::Value);
         }
         let Some((floor, watched)) = self.watch.unnoted(here.nesting.depth()) else {
-            return Ok(then);
+            return Ok(Then::Value);
         };
         let from = Place { at: here.at, nesting: here.nesting };
-        let next = match then {
-            Then::Value => Next::Value,
-            Then::Key => Next::Key,
-            Then::Next => Next::Rest,
-        };
         let watch = &self.watch;
         let wanted = watched.then_some(|at: usize| watch.is_wanted(chunk.get(at..).unwrap_or(&[])));
         let bounds = Bounds { floor, wanted };
-        let place = bulk::read(chunk, from, next, &mut self.outer, &bounds);
+        let place = bulk::read(chunk, from, &mut self.outer, &bounds);
         self.patience = match watched && place.at - from.at < FEW {
             true => MOST_SINGLY.min(2 * self.patience),
             false => SINGLY,
         };
         here.singly = self.patience;
         if place.at == from.at {
-            return Ok(then);
+            return Ok(Then::Value);
         }
         here.at = place.at;
         here.nesting = place.nesting;
