@@ -80,24 +80,24 @@ impl Wanted {
     /// Also looks for `name` in the object that the root member `container` holds.
     #[must_use]
     pub fn within(mut self, container: &str, name: &str, slot: Slot) -> Self {
-        let next = self.containers.len();
+        let next = u16::try_from(self.containers.len()).unwrap_or(u16::MAX);
         let index = *self.root.entry(container).container.get_or_insert(next);
         if index == next {
             self.containers.push(Names::default());
         }
-        if let Some(names) = self.containers.get_mut(index) {
+        if let Some(names) = self.containers.get_mut(usize::from(index)) {
             names.entry(name).slot = Some(slot);
         }
         self
     }
 }
 
-/// What a key is to the scan.
+/// What a key is to the scan. Small enough for one register: halves of it written apart and read at once are slow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Hit {
     pub(super) slot: Option<Slot>,
     /// Index in [`Wanted::containers`] of the names to look for inside the value.
-    pub(super) container: Option<usize>,
+    pub(super) container: Option<u16>,
 }
 
 /// The names wanted in one object.
@@ -118,31 +118,35 @@ impl Default for Names {
 }
 
 impl Names {
+    /// What the key of `length` bytes with which `text` begins is to us; its last quote follows.
+    #[inline]
+    pub(super) fn find(&self, text: &[u8], length: usize) -> Hit {
+        if !self.may_begin(text) {
+            return Hit::default();
+        }
+        self.find_whole(text).unwrap_or_else(|| self.find_raw(text.get(..length).unwrap_or(&[])))
+    }
+
+    /// Whether the raw key of one of them may begin like `text`.
+    #[inline]
+    pub(super) fn may_begin(&self, text: &[u8]) -> bool {
+        self.first_bytes[usize::from(text.first().copied().unwrap_or(b'"'))]
+    }
+
+    /// What the key with which `text` begins is to us; `None` where `text` may be too short to tell.
+    #[inline]
+    pub(super) fn find_whole(&self, text: &[u8]) -> Option<Hit> {
+        let front = text.first_chunk().filter(|_| text.len() > self.longest_spelling)?;
+        let front = u128::from_le_bytes(*front);
+        let known = self.names.iter().find(|(name, _)| name.begins(front, text));
+        Some(known.map_or_else(Hit::default, |(_, hit)| *hit))
+    }
+
     /// What the key spelled by `raw`, the bytes between its quotes, is to us.
-    #[inline]
-    pub(super) fn find(&self, raw: &[u8]) -> Hit {
-        if self.may_begin(raw.first().copied().unwrap_or(b'"')) {
-            return self.compare(raw);
-        }
-        Hit::default()
-    }
-
-    /// Whether the raw key of one of them may begin with this byte.
-    #[inline]
-    pub(super) fn may_begin(&self, first: u8) -> bool {
-        self.first_bytes[usize::from(first)]
-    }
-
-    /// Whether `text` begins with one of them and its last quote, or may be too short to tell.
-    #[inline]
-    pub(super) fn begins(&self, text: &[u8]) -> bool {
-        match text.first_chunk() {
-            Some(front) if text.len() > self.longest_spelling => {
-                let front = u128::from_le_bytes(*front);
-                self.names.iter().any(|(name, _)| name.begins(front, text))
-            }
-            _ => true,
-        }
+    #[inline(never)]
+    pub(super) fn find_raw(&self, raw: &[u8]) -> Hit {
+        let known = self.names.iter().find(|(name, _)| text::after(raw, &name.text) == Some(&[]));
+        known.map_or_else(Hit::default, |(_, hit)| *hit)
     }
 
     /// The most bytes of a key that need keeping to decide on it.
@@ -152,22 +156,6 @@ impl Names {
 
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
         self.names.iter().filter_map(|(_, hit)| hit.slot)
-    }
-
-    fn compare(&self, raw: &[u8]) -> Hit {
-        if raw.len() > self.longest_spelling {
-            return Hit::default();
-        }
-        let known = |such: &dyn Fn(&str) -> bool| {
-            self.names.iter().find(|(name, _)| such(&name.text)).map(|(_, hit)| *hit)
-        };
-        let plain = known(&|name| name.as_bytes() == raw);
-        plain.unwrap_or_else(|| {
-            // Without leaving early, which short keys do not repay.
-            let escaped = raw.iter().fold(false, |escaped, byte| escaped | (*byte == b'\\'));
-            let spelled = escaped.then(|| known(&|name| text::after(raw, name) == Some(&[])));
-            spelled.flatten().unwrap_or_default()
-        })
     }
 
     fn entry(&mut self, name: &str) -> &mut Hit {

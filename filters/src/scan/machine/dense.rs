@@ -1,12 +1,14 @@
 //! The common course of a body, whole tokens at a time. Whatever is cut off, unusual or wrong it leaves, at a place
 //! where [`super::Scanner::read`] can go on, to the machine's judgement: it never refuses anything itself.
 
+use std::num::NonZeroUsize;
+
 use super::{Role, Scanner, State};
 use crate::scan::bulk::{self, Bounds, Place};
 use crate::scan::found::Kind;
 use crate::scan::nesting::{Container, Nesting};
 use crate::scan::runs::past_blanks;
-use crate::scan::watch::Key;
+use crate::scan::watch::{Comma, Key};
 use crate::scan::{number, strings};
 
 /// So many values are read one by one before whole blocks are, or more of them where blocks kept meeting something to
@@ -106,7 +108,7 @@ impl Scanner<'_> {
         here.noted = false;
         match (chunk.get(place.at - 1), place.nesting.innermost()) {
             (Some(b','), Container::Object) => {
-                here.comma = Some(here.offset() - 1);
+                here.comma = NonZeroUsize::new(here.offset() - 1);
                 Ok(Then::Key)
             }
             (Some(b',' | b':'), _) => Ok(Then::Value),
@@ -134,8 +136,8 @@ impl Scanner<'_> {
             self.key_from = from;
             return Err(State::Text(Role::Key));
         }
-        let spelling = here.chunk.get(from..here.at).unwrap_or(&[]);
-        here.noted = here.watched && self.watch.key(key, spelling);
+        let text = here.chunk.get(from..).unwrap_or(&[]);
+        here.noted = here.watched && self.watch.key(key, text, here.at - from);
         here.at += 1;
         here.skip_blanks();
         if here.byte() != Some(b':') {
@@ -235,7 +237,7 @@ impl Scanner<'_> {
                     return Ok(Then::Value);
                 }
                 (Some(b','), Container::Object) => {
-                    here.comma = Some(here.offset());
+                    here.comma = NonZeroUsize::new(here.offset());
                     here.at += 1;
                     return Ok(Then::Key);
                 }
@@ -262,7 +264,7 @@ struct Here<'c> {
     nesting: Nesting,
     watched: bool,
     noted: bool,
-    comma: Option<usize>,
+    comma: Comma,
     singly: u32,
 }
 
