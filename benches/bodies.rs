@@ -38,6 +38,7 @@ fn regular() -> Vec<(&'static str, Vec<u8>)> {
     let cases = vec![
         ("nested-arrays", format!("{}{}", "[".repeat(depth), "]".repeat(depth)).into_bytes()),
         ("nested-objects", format!("{}1{}", "{\"a\":".repeat(depth / 2), "}".repeat(depth / 2)).into_bytes()),
+        ("sawtooth", repeated("[", &format!("{}{}", "[".repeat(16), "]".repeat(16)), "]")),
         ("short-members", repeated("{", "\"a\":1", "}")),
         ("short-members-inside", repeated("[{", "\"a\":1", "}]")),
         ("contract-members", repeated("{", "\"processing\":1", "}")),
@@ -119,7 +120,15 @@ fn irregular() -> Vec<(&'static str, Vec<u8>)> {
                 format!("{}{}{}", blank(noise), noise.pick(&VALUES), blank(noise))
             }),
         ),
+        (
+            "shuffled-between-strings",
+            join("[", "]", &mut |noise| {
+                let values: Vec<&str> = (0..8).map(|_| noise.pick(&VALUES)).collect();
+                format!("{},\"{}\"", values.join(","), "a".repeat(130))
+            }),
+        ),
         ("shuffled-nesting", nesting()),
+        ("shuffled-depth", depth()),
     ]
 }
 
@@ -148,6 +157,21 @@ fn nesting() -> Vec<u8> {
         body.push(start);
         open.push(end);
     }
+    body.into_bytes()
+}
+
+/// Arrays and objects in one another, ever deeper, then closed.
+fn depth() -> Vec<u8> {
+    let mut noise = Noise(17);
+    let mut body = String::new();
+    let mut ends = Vec::new();
+    while body.len() < 128 << 10 {
+        let (start, end) = if noise.below(2) == 0 { ("[", ']') } else { ("{\"\":", '}') };
+        body += start;
+        ends.push(end);
+    }
+    body.push('1');
+    body.extend(ends.into_iter().rev());
     body.into_bytes()
 }
 

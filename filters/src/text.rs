@@ -150,6 +150,9 @@ fn escaped(from: &[u8]) -> (char, usize) {
 /// The same for `\uXXXX`, or two of them that are a surrogate pair.
 fn escaped_unit(from: &[u8]) -> (char, usize) {
     let unit = code_unit(from).unwrap_or(0xFFFD);
+    if let Some(character) = char::from_u32(u32::from(unit)) {
+        return (character, 6);
+    }
     let second = from.get(6..).and_then(code_unit).unwrap_or(0);
     if let Some(Ok(character)) = char::decode_utf16([unit, second]).next() {
         return (character, 6 * character.len_utf16());
@@ -159,11 +162,11 @@ fn escaped_unit(from: &[u8]) -> (char, usize) {
 
 /// The number in `\uXXXX` at the beginning of `from`.
 fn code_unit(from: &[u8]) -> Option<u16> {
-    let digits = from.strip_prefix(b"\\u")?.get(..4)?;
-    digits.iter().try_fold(0u16, |unit, digit| {
-        let value = char::from(*digit).to_digit(16)?;
-        Some(unit << 4 | u16::try_from(value).ok()?)
-    })
+    let digits: &[u8; 4] = from.strip_prefix(b"\\u")?.first_chunk()?;
+    // The letters' lower halves count from 1, and 9 is what they count from.
+    let value = |digit: u8| u16::from((digit & 0xF) + 9 * (digit >> 6));
+    let unit = digits.iter().fold(0, |unit, digit| unit << 4 | value(*digit));
+    digits.iter().all(u8::is_ascii_hexdigit).then_some(unit)
 }
 
 /// The non-empty parts of a span: a chunk, and where in it.

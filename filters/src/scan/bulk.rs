@@ -66,8 +66,7 @@ pub(super) fn read<W: Fn(usize) -> bool>(
         if stops != 0 {
             let ours = stops.wrapping_sub(1) & !stops;
             put_back(outer, before.1);
-            let Brackets { all, opens, braces } = block.brackets;
-            let brackets = Brackets { all: all & ours, opens: opens & ours, braces };
+            let brackets = block.brackets.among(ours);
             let nesting = Levels::read(brackets, before.0, outer, bounds.floor).nesting;
             if let Some(last) = (block.between & ours).checked_ilog2() {
                 place = Place { at: at + last as usize + 1, nesting };

@@ -16,7 +16,7 @@ use crate::scan::{number, strings};
 pub(super) const SINGLY: u32 = 6;
 const MOST_SINGLY: u32 = 200;
 /// With fewer bytes blocks are not worth it.
-const FEW: usize = 256;
+const FEW: usize = 144;
 
 /// What the tokens just read call for.
 enum Then {
