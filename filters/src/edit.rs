@@ -1,6 +1,7 @@
 //! Edits a body without copying it: spans to remove or to replace, and the body as slices around them.
 //! Which members to edit is decided in [`crate::decide`].
 
+use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -23,11 +24,12 @@ pub fn removal(members: &[Member]) -> Vec<Edit> {
     let mut edits: Vec<Edit> = Vec::new();
     for member in members {
         let comma = |at: usize| at..at + 1;
-        if let Some(at) = member.comma.filter(|at| *at < member.key) {
+        let offset = member.comma.map(NonZeroUsize::get);
+        if let Some(at) = offset.filter(|at| *at < member.key) {
             remove(&mut edits, comma(at));
         }
         remove(&mut edits, member.key..member.value.end);
-        if let Some(at) = member.comma.filter(|at| *at > member.key) {
+        if let Some(at) = offset.filter(|at| *at > member.key) {
             remove(&mut edits, comma(at));
         }
     }

@@ -118,6 +118,26 @@ fn utf8(text: Vec<u8>) -> String {
         .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned())
 }
 
+/// What follows in `raw`, from inside a well-formed literal, after some spelling of `text`, if it begins with one.
+pub(crate) fn after<'r>(mut raw: &'r [u8], text: &str) -> Option<&'r [u8]> {
+    for expected in text.chars() {
+        let length = match raw.first()? {
+            b'\\' => {
+                let (character, length) = escaped(raw);
+                (character == expected).then_some(length)?
+            }
+            byte if byte.is_ascii() => (char::from(*byte) == expected).then_some(1)?,
+            _ => {
+                let mut plain = [0; 4];
+                let plain = expected.encode_utf8(&mut plain).as_bytes();
+                raw.starts_with(plain).then_some(plain.len())?
+            }
+        };
+        raw = raw.get(length..)?;
+    }
+    Some(raw)
+}
+
 /// The character that the escape at the beginning of `from` denotes, and how many bytes spell it.
 fn escaped(from: &[u8]) -> (char, usize) {
     let simple = match from.get(1) {
@@ -136,6 +156,9 @@ fn escaped(from: &[u8]) -> (char, usize) {
 /// The same for `\uXXXX`, or two of them that are a surrogate pair.
 fn escaped_unit(from: &[u8]) -> (char, usize) {
     let unit = code_unit(from).unwrap_or(0xFFFD);
+    if let Some(character) = char::from_u32(u32::from(unit)) {
+        return (character, 6);
+    }
     let second = from.get(6..).and_then(code_unit).unwrap_or(0);
     if let Some(Ok(character)) = char::decode_utf16([unit, second]).next() {
         return (character, 6 * character.len_utf16());
@@ -145,11 +168,11 @@ fn escaped_unit(from: &[u8]) -> (char, usize) {
 
 /// The number in `\uXXXX` at the beginning of `from`.
 fn code_unit(from: &[u8]) -> Option<u16> {
-    let digits = from.strip_prefix(b"\\u")?.get(..4)?;
-    digits.iter().try_fold(0u16, |unit, digit| {
-        let value = char::from(*digit).to_digit(16)?;
-        Some(unit << 4 | u16::try_from(value).ok()?)
-    })
+    let digits: &[u8; 4] = from.strip_prefix(b"\\u")?.first_chunk()?;
+    // The letters' lower halves count from 1, and 9 is what they count from.
+    let value = |digit: u8| u16::from((digit & 0xF) + 9 * (digit >> 6));
+    let unit = digits.iter().fold(0, |unit, digit| unit << 4 | value(*digit));
+    digits.iter().all(u8::is_ascii_hexdigit).then_some(unit)
 }
 
 /// The non-empty parts of a span: a chunk, and where in it.

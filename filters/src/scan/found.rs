@@ -1,6 +1,7 @@
 //! What a scan answers: the values asked for and every occurrence of the contract member, as offsets in the body.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::wanted::Slot;
@@ -42,7 +43,7 @@ pub struct Member {
     pub value: Range<usize>,
     /// The one comma to delete with it: the comma after it while only contract members precede it in its object,
     /// the comma before it otherwise, so that whatever is left has one comma between two members.
-    pub comma: Option<usize>,
+    pub comma: Option<NonZeroUsize>,
 }
 
 /// What a scan found in a well-formed body.

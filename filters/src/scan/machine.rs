@@ -3,13 +3,15 @@
 
 mod dense;
 
+use std::num::NonZeroUsize;
+
 use super::found::{Found, Kind, Malformed};
 use super::nesting::{Container, Nesting, Outer};
 use super::number::{Part, Step};
 use super::runs::{is_blank, past_blanks, past_digits};
 use super::strings;
 use super::wanted::Wanted;
-use super::watch::{Key, Watch};
+use super::watch::{Comma, Key, Watch};
 
 const UNEXPECTED: &str = "unexpected byte";
 const MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
@@ -31,9 +33,12 @@ pub struct Scanner<'w> {
     /// Where the key being read begins or goes on in this chunk.
     key_from: usize,
     /// The last comma between two members.
-    comma: Option<usize>,
+    comma: Comma,
     /// Bytes in the chunks before this one.
     before: usize,
+    /// How many more values are read one by one, and how many after the next blocks that brought little.
+    singly: u32,
+    patience: u32,
     malformed: Option<Malformed>,
 }
 
@@ -82,6 +87,8 @@ impl<'w> Scanner<'w> {
             key_from: 0,
             comma: None,
             before: 0,
+            singly: dense::SINGLY,
+            patience: dense::SINGLY,
             malformed: None,
         }
     }
@@ -269,7 +276,7 @@ impl<'w> Scanner<'w> {
         match self.nesting.innermost() {
             Container::Array => State::Value,
             Container::Object => {
-                self.comma = Some(self.before + at);
+                self.comma = NonZeroUsize::new(self.before + at);
                 State::Key
             }
         }
@@ -286,8 +293,8 @@ impl<'w> Scanner<'w> {
     fn string_end(&mut self, role: Role, chunk: &[u8], at: usize) {
         match role {
             Role::Key => {
-                self.noted = self.watched
-                    && self.watch.key(self.key, chunk.get(self.key_from..at).unwrap_or(&[]));
+                let text = chunk.get(self.key_from..).unwrap_or(&[]);
+                self.noted = self.watched && self.watch.key(self.key, text, at - self.key_from);
                 self.state = State::Colon;
             }
             Role::Value => self.value_end(at + 1),

@@ -19,7 +19,52 @@ pub(super) struct Nesting {
 /// The outer levels, 64 a word.
 pub(super) type Outer = Vec<u64>;
 
+/// What 64 brackets can change of the outer levels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    length: usize,
+    last: [u64; 2],
+}
+
+/// Keeps what the next 64 brackets can change.
+#[inline]
+pub(super) fn kept(outer: &Outer) -> Kept {
+    let length = outer.len();
+    let word = |back: usize| outer.get(length.wrapping_sub(back)).copied().unwrap_or(0);
+    Kept { length, last: [word(2), word(1)] }
+}
+
+/// The outer levels as they were kept, no more than 64 brackets ago.
+pub(super) fn put_back(outer: &mut Outer, kept: Kept) {
+    let same = kept.length.saturating_sub(kept.last.len());
+    outer.truncate(same);
+    outer.extend(&kept.last[kept.last.len() - (kept.length - same)..]);
+}
+
 impl Nesting {
+    #[inline]
+    pub(super) fn of(depth: usize, inner: u64) -> Self {
+        Self { depth, inner }
+    }
+
+    /// The innermost levels: the innermost one in bit 0, 1 for an object.
+    #[inline]
+    pub(super) fn inner(self) -> u64 {
+        self.inner
+    }
+
+    /// Whether so many brackets in any order need no [`Outer`].
+    #[inline]
+    pub(super) fn has_room(self, opens: usize, closes: usize) -> bool {
+        match self.depth.checked_sub(1) {
+            None => opens <= 64,
+            Some(below) => {
+                let levels = below % 64 + 1;
+                levels + opens <= 64 && (below < 64 || closes < levels)
+            }
+        }
+    }
+
     /// How many containers are open.
     #[inline]
     pub(super) fn depth(self) -> usize {

@@ -6,7 +6,7 @@ use super::blocks::{BLOCK, is_plain, masks, special_in_lane};
 const EVEN: u64 = 0x5555_5555_5555_5555;
 
 /// A block and what an escape in its last place needs to be judged.
-const WINDOW: usize = BLOCK + 8;
+pub(super) const WINDOW: usize = BLOCK + 8;
 /// After an escape, how many blocks are read as if each held some: about as likely as not they do, which no branch
 /// predictor learns.
 const PATIENCE: usize = 4;
@@ -113,6 +113,12 @@ fn all_simple(window: &[u8; WINDOW], mut escapes: u64) -> bool {
     }
 }
 
+/// Whether each of the `escapes` is whole and well-formed.
+#[inline(always)]
+pub(super) fn all_whole(window: &[u8; WINDOW], escapes: u64) -> bool {
+    all_simple(window, escapes) || first_not_whole(window, 0, escapes).is_none()
+}
+
 #[inline(never)]
 fn first_not_whole(bytes: &[u8], at: usize, mut escapes: u64) -> Option<usize> {
     while escapes != 0 {
@@ -140,7 +146,7 @@ fn skip_bytes(bytes: &[u8], mut at: usize) -> usize {
 
 /// The backslashes that begin an escape: in each run of them the first, the third and so on.
 #[inline]
-fn escapes(backslash: u64) -> u64 {
+pub(super) fn escapes(backslash: u64) -> u64 {
     let run_starts = backslash & !(backslash << 1);
     // Adding a run's first bit clears the run, so this keeps exactly the runs that begin in an even place.
     let even_runs = backslash & !backslash.wrapping_add(run_starts & EVEN);

@@ -1,6 +1,8 @@
 //! Writes down what the machine reads in the objects that may hold a wanted member: the root and its wanted containers.
 //! It knows nothing of the grammar; the machine calls it at the keys and values of those objects only.
 
+use std::num::NonZeroUsize;
+
 use super::found::{Found, Kind, Member, Value};
 use super::wanted::{Hit, Names, Slot, Wanted};
 
@@ -16,13 +18,16 @@ pub(super) struct Watch<'w> {
     held: Vec<u8>,
 }
 
+/// The offset of a comma, never 0: as short as an offset.
+pub(super) type Comma = Option<NonZeroUsize>;
+
 /// Where a member begins.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Key {
     /// The offset of its opening quote.
     pub(super) at: usize,
     /// The offset of the comma before it.
-    pub(super) comma: Option<usize>,
+    pub(super) comma: Comma,
 }
 
 /// Where we are in one watched object.
@@ -69,7 +74,7 @@ impl<'w> Watch<'w> {
             1 => &self.wanted.root,
             2 if watched => {
                 let container = self.levels[0].hit.container;
-                match container.and_then(|index| self.wanted.containers.get(index)) {
+                match container.and_then(|index| self.wanted.containers.get(usize::from(index))) {
                     Some(names) => names,
                     None => return false,
                 }
@@ -93,6 +98,28 @@ impl<'w> Watch<'w> {
         self.open == depth
     }
 
+    /// What of the containers around a place at `depth` nothing is to be noted of: the depth of the lowest of them, and
+    /// whether it is watched, so that its keys must be asked [`Self::is_wanted`].
+    pub(super) fn unnoted(&self, depth: usize) -> Option<(usize, bool)> {
+        let Some(level) = self.levels.get(self.open.wrapping_sub(1)) else {
+            return Some((1, false));
+        };
+        // The next key would change nothing but what is so already.
+        if !level.leading && level.hit == Hit::default() {
+            return Some((self.open, true));
+        }
+        (depth > self.open).then_some((self.open + 1, false))
+    }
+
+    /// Whether the key that begins after the quote before `text` is a wanted member's, or may be.
+    #[inline]
+    pub(super) fn is_wanted(&self, text: &[u8]) -> bool {
+        let Some(level) = self.levels.get(self.open.wrapping_sub(1)) else {
+            return false;
+        };
+        level.names.may_begin(text) && level.names.find_whole(text) != Some(Hit::default())
+    }
+
     /// A part of a key ran to the end of its chunk.
     pub(super) fn hold(&mut self, part: &[u8]) {
         let Some(level) = self.current() else {
@@ -104,23 +131,27 @@ impl<'w> Watch<'w> {
         self.held.extend(part.iter().take(room));
     }
 
-    /// A key ended; `rest` is what of it stands in this chunk. Answers whether its value is to be noted.
+    /// A key ended; what of it stands in this chunk are the first `length` bytes of `text`. Answers whether its value is
+    /// to be noted.
     #[inline]
-    pub(super) fn key(&mut self, key: Key, rest: &[u8]) -> bool {
+    pub(super) fn key(&mut self, key: Key, text: &[u8], length: usize) -> bool {
+        let Some(level) = self.levels.get(self.open.wrapping_sub(1)) else {
+            return false;
+        };
+        let names = level.names;
         if self.held.is_empty() {
-            return self.recognise(key, rest);
+            return self.recognised(key, names.find(text, length));
         }
-        self.hold(rest);
-        let held = std::mem::take(&mut self.held);
-        self.recognise(key, &held)
+        self.hold(text.get(..length).unwrap_or(&[]));
+        let hit = names.find_raw(&std::mem::take(&mut self.held));
+        self.recognised(key, hit)
     }
 
     #[inline]
-    fn recognise(&mut self, key: Key, raw: &[u8]) -> bool {
+    fn recognised(&mut self, key: Key, hit: Hit) -> bool {
         let Some(level) = self.levels.get_mut(self.open.wrapping_sub(1)) else {
             return false;
         };
-        let hit = level.names.find(raw);
         if level.leading && key.comma.is_some() {
             level.leading = level.hit.slot == Some(Slot::Contract);
             if level.leading
@@ -176,8 +207,8 @@ impl<'w> Watch<'w> {
     }
 
     /// Another duplicate of a container begins: what the earlier one held no longer counts.
-    fn forget(&mut self, container: usize) {
-        let Some(names) = self.wanted.containers.get(container) else {
+    fn forget(&mut self, container: u16) {
+        let Some(names) = self.wanted.containers.get(usize::from(container)) else {
             return;
         };
         for slot in names.slots() {

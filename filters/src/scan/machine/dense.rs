@@ -1,12 +1,22 @@
 //! The common course of a body, whole tokens at a time. Whatever is cut off, unusual or wrong it leaves, at a place
 //! where [`super::Scanner::read`] can go on, to the machine's judgement: it never refuses anything itself.
 
+use std::num::NonZeroUsize;
+
 use super::{Role, Scanner, State};
+use crate::scan::bulk::{self, Bounds, Place};
 use crate::scan::found::Kind;
 use crate::scan::nesting::{Container, Nesting};
 use crate::scan::runs::past_blanks;
-use crate::scan::watch::Key;
+use crate::scan::watch::{Comma, Key};
 use crate::scan::{number, strings};
+
+/// So many values are read one by one before whole blocks are, or more of them where blocks kept meeting something to
+/// note.
+pub(super) const SINGLY: u32 = 6;
+const MOST_SINGLY: u32 = 200;
+/// With fewer bytes blocks are not worth it.
+const FEW: usize = 144;
 
 /// What the tokens just read call for.
 enum Then {
@@ -42,11 +52,16 @@ impl Scanner<'_> {
             watched: self.watched,
             noted: self.noted,
             comma: self.comma,
+            singly: self.singly,
         };
         let state = loop {
             let read = match then {
                 Then::Key => self.dense_key(&mut here),
-                Then::Value => self.dense_value(&mut here),
+                Then::Value if here.singly == 0 => self.blocks(&mut here),
+                Then::Value => {
+                    here.singly -= 1;
+                    self.dense_value(&mut here)
+                }
                 Then::Next => self.dense_next(&mut here),
             };
             match read {
@@ -59,7 +74,51 @@ impl Scanner<'_> {
         self.watched = here.watched;
         self.noted = here.noted;
         self.comma = here.comma;
+        self.singly = here.singly;
         here.at
+    }
+
+    /// Reads whole blocks of what nothing is to be noted of, from a value on.
+    #[inline(never)]
+    fn blocks(&mut self, here: &mut Here<'_>) -> Result<Then, State> {
+        here.singly = SINGLY;
+        let chunk = here.chunk;
+        if chunk.len() - here.at < FEW {
+            return Ok(Then::Value);
+        }
+        let Some((floor, watched)) = self.watch.unnoted(here.nesting.depth()) else {
+            return Ok(Then::Value);
+        };
+        let from = Place { at: here.at, nesting: here.nesting };
+        let watch = &self.watch;
+        let wanted = watched.then_some(|at: usize| watch.is_wanted(chunk.get(at..).unwrap_or(&[])));
+        let bounds = Bounds { floor, wanted };
+        let place = bulk::read(chunk, from, &mut self.outer, &bounds);
+        self.patience = match watched && place.at - from.at < FEW {
+            true => MOST_SINGLY.min(2 * self.patience),
+            false => SINGLY,
+        };
+        here.singly = self.patience;
+        if place.at == from.at {
+            return Ok(Then::Value);
+        }
+        here.at = place.at;
+        here.nesting = place.nesting;
+        here.watched = watched && place.nesting.depth() == floor;
+        here.noted = false;
+        match (chunk.get(place.at - 1), place.nesting.innermost()) {
+            (Some(b','), Container::Object) => {
+                here.comma = NonZeroUsize::new(here.offset() - 1);
+                Ok(Then::Key)
+            }
+            (Some(b',' | b':'), _) => Ok(Then::Value),
+            (Some(b'['), _) => Err(State::FirstElement),
+            (Some(b'{'), _) => {
+                here.comma = None;
+                Err(State::FirstKey)
+            }
+            _ => Ok(Then::Next),
+        }
     }
 
     /// A key and its colon.
@@ -77,8 +136,8 @@ impl Scanner<'_> {
             self.key_from = from;
             return Err(State::Text(Role::Key));
         }
-        let spelling = here.chunk.get(from..here.at).unwrap_or(&[]);
-        here.noted = here.watched && self.watch.key(key, spelling);
+        let text = here.chunk.get(from..).unwrap_or(&[]);
+        here.noted = here.watched && self.watch.key(key, text, here.at - from);
         here.at += 1;
         here.skip_blanks();
         if here.byte() != Some(b':') {
@@ -178,7 +237,7 @@ impl Scanner<'_> {
                     return Ok(Then::Value);
                 }
                 (Some(b','), Container::Object) => {
-                    here.comma = Some(here.offset());
+                    here.comma = NonZeroUsize::new(here.offset());
                     here.at += 1;
                     return Ok(Then::Key);
                 }
@@ -205,7 +264,8 @@ struct Here<'c> {
     nesting: Nesting,
     watched: bool,
     noted: bool,
-    comma: Option<usize>,
+    comma: Comma,
+    singly: u32,
 }
 
 impl Here<'_> {
