@@ -1,7 +1,8 @@
 # The two commands: `make run` shows the whole thing on embedded origins, `make test` runs every
 # test. Both install what is missing where they may, or say in one line what to install.
 
-.PHONY: run test soak release bench fuzz fmt lint docs deny tools test-tools
+.PHONY: run test soak release bench bench-quick bench-filters rig fuzz fmt lint docs deny tools \
+    test-tools rig-tools
 
 run: tools
 	cargo run --locked -- demo
@@ -16,8 +17,24 @@ soak: tools
 release: tools
 	cargo build --locked --release
 
-bench: tools
+# modegate beside other proxies, some forty minutes on an idle machine of two cores or more; the
+# figures go to target/bench, and into a document that has a place for them:
+# make bench INTO=docs/performance.md
+bench: release rig
+	target/release/modegate-rig run $(if $(INTO),--into $(INTO))
+
+# The same for every day, with what the filters take beside it: under two minutes once it is built.
+bench-quick: release rig
+	target/release/modegate-rig run --no-held --rounds 3 --millis 600 \
+	    --proxies modegate-off,modegate-strip,hyper,nginx --loads 0.4KB,32KB,512KB,0.4KB-without
+	cargo bench --locked -p modegate-filters --bench scan -- --quick '^(chat/32KB/.*/modegate|decision/.*)$$'
+
+# The filters alone, every case.
+bench-filters: tools
 	cargo bench --locked -p modegate-filters
+
+rig: tools rig-tools
+	cargo build --locked --release -p modegate-rig
 
 # Each target for so many seconds; only nightly builds them.
 FUZZ_SECONDS ?= 60
@@ -45,6 +62,16 @@ deny:
 tools:
 	@./.ci/need cc gcc
 	@./.ci/need cmake cmake
+
+rig-tools:
+	@./.ci/need taskset util-linux
+	@./.ci/need /usr/sbin/nginx nginx
+	@./.ci/need /usr/lib/nginx/modules/ngx_http_lua_module.so libnginx-mod-http-lua
+	@./.ci/need /usr/lib/x86_64-linux-gnu/lua/5.3/cjson.so lua-cjson
+	@./.ci/need /usr/sbin/haproxy haproxy
+	@./.ci/need npm npm
+	@test -d benches/rig/rivals/node/node_modules/http-proxy || \
+	    npm install --prefix benches/rig/rivals/node --no-audit --no-fund
 
 test-tools:
 	@./.ci/need node nodejs

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
+use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use modegate_filters::rejection::Rejection;
@@ -20,8 +21,9 @@ use crate::metrics::{Gauge, Held, Metrics};
 /// the whole buffer that it was read into, twice this at least.
 const SMALL: usize = 4096;
 
-/// From so many bytes on a body is put together, in pieces of this size: what came in large buffers
-/// that were seldom full takes no more memory than it is long. A smaller one is not worth the copy.
+/// From so many bytes on a body is put together, in pieces of at least this size: what came in large
+/// buffers that were seldom full takes no more memory than it is long. A smaller one is not worth
+/// the copy.
 const LARGE: usize = 1024 * 1024;
 
 /// A body read to its end.
@@ -77,24 +79,26 @@ async fn collect(
         if memory.add(data.len() as u64) > settings.limits.body_memory as u64 {
             return Err(Rejection::BodyMemory);
         }
-        let is_packed = length > LARGE || data.len() < SMALL && !chunks.is_empty();
-        if is_packed && tail.len() + data.len() <= LARGE {
-            if length > LARGE {
-                tail.reserve(LARGE - tail.len());
-            }
-            tail.extend_from_slice(&data);
+        if length <= LARGE && (data.len() >= SMALL || chunks.is_empty()) {
+            put_away(&mut tail, &mut chunks);
+            chunks.push(data);
             continue;
         }
-        if !tail.is_empty() {
-            chunks.push(std::mem::take(&mut tail).freeze());
+        if length > LARGE && tail.capacity() - tail.len() < data.len() {
+            put_away(&mut tail, &mut chunks);
+            // All that is to come, where that was said: what is not written to takes no memory.
+            let left = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+            let left = data.len() + left.min(limit - length);
+            tail = BytesMut::with_capacity(left.max(LARGE));
         }
-        match is_packed {
-            true => tail.extend_from_slice(&data),
-            false => chunks.push(data),
-        }
+        tail.extend_from_slice(&data);
     }
-    if !tail.is_empty() {
-        chunks.push(tail.freeze());
-    }
+    put_away(&mut tail, &mut chunks);
     Ok(HeldBody { chunks, memory })
+}
+
+fn put_away(tail: &mut BytesMut, chunks: &mut Vec<Bytes>) {
+    if !tail.is_empty() {
+        chunks.push(tail.split().freeze());
+    }
 }
