@@ -78,13 +78,15 @@ pub(super) struct Open {
 }
 
 /// What a source saw: the counts of each instance, how old the newest are, and requests that show
-/// what went wrong.
+/// what went wrong; all of the moment when it was asked.
 #[derive(Clone, Debug, Default)]
 pub struct Sampled {
     /// The instances.
     pub samples: Vec<Sample>,
     /// The age of the oldest of their counts; `None` where there are none.
     pub age: Option<Millis>,
+    /// How long ago the source was asked.
+    pub late: Millis,
     /// Newest last.
     pub exemplars: Vec<Exemplar>,
 }
@@ -328,7 +330,10 @@ impl Controller {
         let at = now();
         let mut looks = open.looks.clone();
         let look = sampled.map(|sampled| {
-            let mut look: Observations = looks.look(at, sampled.samples, sampled.age);
+            // What was ordered while it was on its way was not seen by it.
+            let asked = at.saturating_sub(sampled.late);
+            let age = sampled.age.map(|age| age.saturating_add(sampled.late));
+            let mut look: Observations = looks.look(asked, sampled.samples, age);
             let since = open.state.stage_entered;
             look.exemplars = sampled.exemplars.into_iter().filter(|one| one.at >= since).collect();
             look.signals = std::mem::take(signals);

@@ -51,7 +51,7 @@ impl World {
             overridden: false,
         };
         let sample = Sample { instance, totals: Totals::default(), began: None };
-        Sampled { samples: vec![sample], age: Some(0), exemplars: Vec::new() }
+        Sampled { samples: vec![sample], age: Some(0), late: 0, exemplars: Vec::new() }
     }
 
     fn flags(&self) -> Flags {
@@ -144,6 +144,21 @@ fn the_kill_file_is_a_hard_rollback() {
     let id = incidents[0]["id"].as_str().unwrap();
     let report = controller.incidents().read(&format!("{id}.md")).unwrap().unwrap();
     assert!(report.starts_with("# kill_file in stage all"), "{report}");
+}
+
+#[test]
+fn a_look_that_was_asked_for_before_an_order_confirms_nothing_of_it() {
+    let world = world();
+    let controller = exposed(&world);
+    order(&controller, Verb::Rollback { hard: false }).unwrap();
+    for (late, phase) in [(2_000, "rolling_back"), (0, "rolled_back")] {
+        // Two looks that see nothing in fast mode confirm a rollback.
+        for _ in 0..2 {
+            let sampled = Sampled { late, ..world.sampled() };
+            controller.step(Some(sampled), Vec::new()).unwrap();
+        }
+        assert_eq!(controller.view()["phase"], phase, "{late} ms late");
+    }
 }
 
 #[test]
