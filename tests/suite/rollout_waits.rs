@@ -1,5 +1,5 @@
-//! A fleet's controller whose Prometheus takes its time: the kill file and orders do not wait for an
-//! answer, and one that comes late changes nothing of what they did.
+//! A fleet's controller whose Prometheus takes its time: the kill file, orders and what is signalled do
+//! not wait for an answer, and one that comes late changes nothing of what they did.
 
 use std::fs;
 use std::sync::Arc;
@@ -120,10 +120,19 @@ async fn says(prometheus: &Slow, dir: &TempDir, runtime: &str, kill: &str) {
     assert!(prometheus.keeps_waiting(), "it waited for the answer");
 }
 
+/// Ends the controller, whose audit decides the rollback again.
+async fn is_decided_again(mut controller: Modegate, dir: &TempDir) {
+    assert_eq!(controller.terminate().await, Some(0));
+    let audit = dir.path().join("state/audit.jsonl").display().to_string();
+    let replayed = command(&["rollout", "replay", &audit], "").await;
+    assert_eq!(replayed.code, Some(0), "{}{}", replayed.stdout, replayed.stderr);
+    assert!(replayed.stdout.contains("it ends in rolling_back"), "{}", replayed.stdout);
+}
+
 #[tokio::test]
 async fn the_kill_file_waits_for_no_answer_and_a_late_one_changes_nothing() {
     let dir = Arc::new(TempDir::new());
-    let (prometheus, mut controller) = waiting(&dir).await;
+    let (prometheus, controller) = waiting(&dir).await;
     dir.write("kill", "");
     says(&prometheus, &dir, "off", "on").await;
 
@@ -139,11 +148,7 @@ async fn the_kill_file_waits_for_no_answer_and_a_late_one_changes_nothing() {
     assert_eq!(listed["incidents"].as_array().map(Vec::len), Some(1), "{listed:#}");
     assert_eq!(listed["incidents"][0]["trigger"], "kill_file");
 
-    assert_eq!(controller.terminate().await, Some(0));
-    let audit = dir.path().join("state/audit.jsonl").display().to_string();
-    let replayed = command(&["rollout", "replay", &audit], "").await;
-    assert_eq!(replayed.code, Some(0), "{}{}", replayed.stdout, replayed.stderr);
-    assert!(replayed.stdout.contains("it ends in rolling_back"), "{}", replayed.stdout);
+    is_decided_again(controller, &dir).await;
 }
 
 #[tokio::test]
@@ -152,6 +157,17 @@ async fn an_order_waits_for_no_answer() {
     let (prometheus, controller) = waiting(&dir).await;
     post(&controller, "rollback", json!({ "actor": "ann", "reason": "a test" })).await;
     says(&prometheus, &dir, "off", "off").await;
+    is_decided_again(controller, &dir).await;
+}
+
+#[tokio::test]
+async fn what_is_severe_waits_for_no_answer() {
+    let dir = Arc::new(TempDir::new());
+    let (prometheus, controller) = waiting(&dir).await;
+    let body = json!({ "verdict": "severe", "source": "reviewers", "reason": "unsafe" });
+    post(&controller, "signals", body).await;
+    says(&prometheus, &dir, "off", "off").await;
+    is_decided_again(controller, &dir).await;
 }
 
 #[tokio::test]

@@ -43,6 +43,10 @@ impl Run {
         Run { controller, source }
     }
 
+    fn is_fleet(&self) -> bool {
+        matches!(self.source, Source::Fleet(_))
+    }
+
     async fn sample(&self) -> Result<Sampled, String> {
         match &self.source {
             Source::Local(local) => Ok(local.sample()),
@@ -69,7 +73,7 @@ impl Run {
     /// Asks a fleet for requests that show an incident, each time another one is open. The flags are
     /// the rollback's already, and nothing waits for the answers.
     fn have_shown(&self, asked: &mut Option<String>) {
-        if !matches!(self.source, Source::Fleet(_)) {
+        if !self.is_fleet() {
             return;
         }
         let Some(Unshown { incident, since, instances }) = self.controller.unshown() else {
@@ -107,7 +111,8 @@ impl Run {
                 self.controller.follow();
                 continue;
             }
-            if self.controller.is_kill_due() {
+            // A look at this process takes what was signalled at once; one at a fleet may be long.
+            if self.controller.is_kill_due() || woken && self.is_fleet() {
                 let _ = self.controller.step(None, Vec::new());
             }
             if seen.is_terminated() && (woken || Instant::now() >= next) {

@@ -162,21 +162,24 @@ fn a_look_that_was_asked_for_before_an_order_confirms_nothing_of_it() {
 }
 
 #[test]
-fn what_is_signalled_waits_for_the_next_look() {
-    let world = world();
-    let controller = exposed(&world);
-    let signal = Signal {
-        verdict: SignalVerdict::Severe,
-        source: "reviewers".to_owned(),
-        reason: "unsafe".to_owned(),
-        evidence: None,
-        expires: None,
-    };
-    controller.signal(signal).unwrap();
-    assert!(world.flags().runtime);
-    controller.step(Some(world.sampled()), Vec::new()).unwrap();
-    assert!(!world.flags().runtime);
-    assert_eq!(controller.incidents().list().unwrap()[0]["trigger"], "severe");
+fn what_is_signalled_waits_for_the_next_step_with_a_look_or_without() {
+    for with_a_look in [true, false] {
+        let world = world();
+        let controller = exposed(&world);
+        let signal = Signal {
+            verdict: SignalVerdict::Severe,
+            source: "reviewers".to_owned(),
+            reason: "unsafe".to_owned(),
+            evidence: None,
+            expires: None,
+        };
+        controller.signal(signal).unwrap();
+        assert!(world.flags().runtime);
+        let sampled = with_a_look.then(|| world.sampled());
+        controller.step(sampled, Vec::new()).unwrap();
+        assert!(!world.flags().runtime, "with a look: {with_a_look}");
+        assert_eq!(controller.incidents().list().unwrap()[0]["trigger"], "severe");
+    }
 }
 
 #[test]
