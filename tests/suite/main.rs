@@ -97,6 +97,7 @@ mod rollout_incidents;
 mod rollout_oracles;
 mod rollout_prometheus;
 mod rollout_simulate;
+mod rollout_waits;
 mod rollout_whole;
 mod slow_clients;
 mod streaming;

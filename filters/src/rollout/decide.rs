@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gates::GateReport;
 use super::incident::{Incident, Shown};
-use super::observe::Observations;
+use super::observe::{Observations, Signal, severe};
 use super::plan::{Millis, Plan};
 use super::state::{Desired, State};
 use turn::Turn;
@@ -84,6 +84,22 @@ pub struct Input {
     /// Requests that show the incident that is open, where the look that fired had none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<Shown>,
+    /// What was signalled since the step before, where no look has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<Signal>,
+}
+
+impl Input {
+    /// What was signalled since the step before, with a look or without.
+    pub fn heard(&self) -> impl Iterator<Item = &Signal> {
+        let seen = self.look.iter().flat_map(|look| &look.signals);
+        seen.chain(&self.signals)
+    }
+
+    /// What somebody says is severe, if anybody does.
+    pub fn severe(&self) -> Option<&Signal> {
+        severe(self.heard())
+    }
 }
 
 /// What follows from one step.
@@ -107,6 +123,7 @@ pub fn decide(plan: &Plan, state: &State, input: &Input) -> Decision {
     turn.state.keep_time(input.at);
     turn.notice_plan();
     turn.notice_document();
+    turn.hear();
     turn.look();
     turn.obey();
     turn.protect();

@@ -228,7 +228,7 @@ pub struct Observations {
     pub instances: Vec<Instance>,
     /// How old the newest data is; `None` where there is none.
     pub age: Option<Millis>,
-    /// What was signalled since the look before.
+    /// What was signalled since the step before.
     pub signals: Vec<Signal>,
     /// Digests of the traces of mismatches, contaminations and errors, newest last; at most ten.
     pub exemplars: Vec<Exemplar>,
@@ -237,8 +237,13 @@ pub struct Observations {
 impl Observations {
     /// What somebody says is severe, if anybody does.
     pub fn severe(&self) -> Option<&Signal> {
-        self.signals.iter().find(|signal| signal.verdict == SignalVerdict::Severe)
+        severe(&self.signals)
     }
+}
+
+/// The first of these that says severe.
+pub fn severe<'a>(signals: impl IntoIterator<Item = &'a Signal>) -> Option<&'a Signal> {
+    signals.into_iter().find(|signal| signal.verdict == SignalVerdict::Severe)
 }
 
 /// A request that shows what went wrong; rooms by digests.

@@ -25,7 +25,7 @@ use super::view;
 use crate::flags::{DocumentFile, Store};
 use crate::moment::now;
 
-/// So many signals wait for a look; more of them say nothing more.
+/// So many signals wait for a step; more of them say nothing more.
 const SIGNALS: usize = 100;
 
 /// Why an order was not followed.
@@ -48,7 +48,7 @@ pub struct Controller {
     inner: Mutex<Inner>,
     /// How often each phase was entered since the start.
     entered: [AtomicU64; Phase::ALL.len()],
-    /// Something was signalled that a look should follow at once.
+    /// Something was signalled that a step should follow at once.
     pub(super) woken: Notify,
 }
 
@@ -57,7 +57,7 @@ pub struct Controller {
 pub(super) struct Inner {
     /// `None` while another process has it, or it cannot be read.
     pub(super) open: Option<Open>,
-    /// What was signalled since the last look.
+    /// What was signalled since the last step.
     signals: Vec<Signal>,
     /// What cannot be read or written, in words.
     pub(super) fault: Option<String>,
@@ -78,13 +78,15 @@ pub(super) struct Open {
 }
 
 /// What a source saw: the counts of each instance, how old the newest are, and requests that show
-/// what went wrong.
+/// what went wrong; all of the moment when it was asked.
 #[derive(Clone, Debug, Default)]
 pub struct Sampled {
     /// The instances.
     pub samples: Vec<Sample>,
     /// The age of the oldest of their counts; `None` where there are none.
     pub age: Option<Millis>,
+    /// How long ago the source was asked.
+    pub late: Millis,
     /// Newest last.
     pub exemplars: Vec<Exemplar>,
 }
@@ -201,7 +203,7 @@ impl Controller {
         }
     }
 
-    /// Takes what somebody else says of the answers; the look that follows at once acts on it.
+    /// Takes what somebody else says of the answers; the step that follows at once acts on it.
     ///
     /// # Errors
     /// Where the rollout is not open here, or too many wait.
@@ -327,15 +329,20 @@ impl Controller {
         };
         let at = now();
         let mut looks = open.looks.clone();
+        let mut heard = std::mem::take(signals);
         let look = sampled.map(|sampled| {
-            let mut look: Observations = looks.look(at, sampled.samples, sampled.age);
+            // What was ordered while it was on its way was not seen by it.
+            let asked = at.saturating_sub(sampled.late);
+            let age = sampled.age.map(|age| age.saturating_add(sampled.late));
+            let mut look: Observations = looks.look(asked, sampled.samples, age);
             let since = open.state.stage_entered;
             look.exemplars = sampled.exemplars.into_iter().filter(|one| one.at >= since).collect();
-            look.signals = std::mem::take(signals);
+            look.signals = std::mem::take(&mut heard);
             look
         });
         let document = self.actuation.found();
-        let input = Input { at, look, commands, document, kill_file: self.is_killed(), shown };
+        let kill_file = self.is_killed();
+        let input = Input { at, look, commands, document, kill_file, shown, signals: heard };
         let decision = decide(&self.plan, &open.state, &input);
         let safer = exposes_nobody_else(Some(&open.state.desired), &decision.state.desired);
         let written = open.journal.step((&self.plan, &open.state), &input, &decision);
@@ -344,7 +351,7 @@ impl Controller {
             let fault = format!("the audit could not be written: {error}");
             if !safer {
                 tracing::error!(rollout = %self.plan.id, fault);
-                signals.extend(input.look.into_iter().flat_map(|look| look.signals));
+                signals.extend(input.heard().cloned());
                 inner.fault = Some(fault.clone());
                 return Err(OrderError::Failed(fault));
             }

@@ -38,6 +38,6 @@ impl Local {
         let totals = self.metrics.totals();
         let sample = Sample { instance, totals, began: Some(self.metrics.began()) };
         let exemplars = self.parity.recent.exemplars(self.metrics.modes());
-        Sampled { samples: vec![sample], age: Some(0), exemplars }
+        Sampled { samples: vec![sample], age: Some(0), late: 0, exemplars }
     }
 }

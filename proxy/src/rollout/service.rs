@@ -1,11 +1,14 @@
 //! Has the controller look now and then, at once where something was signalled, and look for the
-//! kill file all the time.
+//! kill file all the time, also while a look waits for its answers.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::{Fuse, FusedFuture, FutureExt};
 use modegate_filters::rollout::incident::Shown;
+use modegate_filters::rollout::plan::Millis;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::BackgroundService;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -40,19 +43,25 @@ impl Run {
         Run { controller, source }
     }
 
+    fn is_fleet(&self) -> bool {
+        matches!(self.source, Source::Fleet(_))
+    }
+
     async fn sample(&self) -> Result<Sampled, String> {
         match &self.source {
             Source::Local(local) => Ok(local.sample()),
             Source::Fleet(prometheus) => {
+                let asked = Instant::now();
                 let seen = prometheus.samples().await;
                 let (samples, age) = seen.map_err(|fault| fault.to_string())?;
-                Ok(Sampled { samples, age, exemplars: Vec::new() })
+                let late = Millis::try_from(asked.elapsed().as_millis()).unwrap_or(Millis::MAX);
+                Ok(Sampled { samples, age, late, exemplars: Vec::new() })
             }
         }
     }
 
-    async fn look(&self) {
-        let (sampled, why) = match self.sample().await {
+    fn look(&self, seen: Result<Sampled, String>) {
+        let (sampled, why) = match seen {
             Ok(sampled) => (Some(sampled), None),
             Err(why) => (None, Some(why)),
         };
@@ -64,7 +73,7 @@ impl Run {
     /// Asks a fleet for requests that show an incident, each time another one is open. The flags are
     /// the rollback's already, and nothing waits for the answers.
     fn have_shown(&self, asked: &mut Option<String>) {
-        if !matches!(self.source, Source::Fleet(_)) {
+        if !self.is_fleet() {
             return;
         }
         let Some(Unshown { incident, since, instances }) = self.controller.unshown() else {
@@ -89,18 +98,26 @@ impl Run {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut next = Instant::now();
         let mut asked = None;
+        // One look at a time: what comes up while it waits is done beside it.
+        let mut seen = pin!(Fuse::terminated());
         loop {
-            let woken = tokio::select! {
-                _ = looks.tick() => false,
-                () = self.controller.woken.notified() => true,
-            };
+            let mut woken = false;
+            tokio::select! {
+                _ = looks.tick() => {}
+                () = self.controller.woken.notified() => woken = true,
+                sampled = &mut seen => self.look(sampled),
+            }
             if !self.controller.open() {
                 self.controller.follow();
-            } else if woken || Instant::now() >= next {
-                next = Instant::now() + tick;
-                self.look().await;
-            } else if self.controller.is_kill_due() {
+                continue;
+            }
+            // A look at this process takes what was signalled at once; one at a fleet may be long.
+            if self.controller.is_kill_due() || woken && self.is_fleet() {
                 let _ = self.controller.step(None, Vec::new());
+            }
+            if seen.is_terminated() && (woken || Instant::now() >= next) {
+                next = Instant::now() + tick;
+                seen.set(self.sample().fuse());
             }
             self.have_shown(&mut asked);
         }

@@ -38,28 +38,15 @@ impl Turn<'_> {
 
     /// What fires, the worst first.
     fn fired(&self) -> Option<(Trigger, String)> {
-        let look = self.input.look.as_ref()?;
-        let hops = |of: fn(&Hop) -> u64| look.hops.iter().map(of).sum::<u64>();
-        let crossed = hops(|hop| hop.contamination);
-        if crossed > 0 {
-            let (one, many) = ("request or answer", "requests or answers");
-            let why = format!("{} of another room", in_words(crossed, one, many));
-            return Some((Trigger::Contamination, why));
-        }
-        let lost = hops(Hop::mismatches);
-        if lost > 0 {
-            return Some((Trigger::Mismatch, in_words(lost, "mismatch", "mismatches")));
-        }
-        let altered = hops(|hop| hop.ack_altered);
-        if altered > 0 {
-            let answers = in_words(altered, "answer", "answers");
-            let why = format!("{answers} in another mode than asked for");
-            return Some((Trigger::Divergence, why));
-        }
-        if let Some(signal) = look.severe() {
-            let why = format!("{} says: {}", signal.source, signal.reason);
-            return Some((Trigger::Severe, why));
-        }
+        let look = self.input.look.as_ref();
+        let severe = || {
+            let signal = self.input.severe()?;
+            Some((Trigger::Severe, format!("{} says: {}", signal.source, signal.reason)))
+        };
+        look.and_then(seen_wrong).or_else(severe).or_else(|| self.broken_or_failed(look?))
+    }
+
+    fn broken_or_failed(&self, look: &Observations) -> Option<(Trigger, String)> {
         // A breaker stays open until its instance takes a new generation: one of before the start says
         // nothing of what was started.
         let started = self.state.started;
@@ -244,6 +231,26 @@ fn severity(trigger: Trigger, hops: &[Hop; HOPS]) -> Severity {
     let altered = sum(|hop| hop.ack_altered);
     let often = 1_000 * altered > altered + sum(|hop| hop.ack_match);
     if trigger == Trigger::Divergence && often { 1 } else { trigger.severity() }
+}
+
+/// What of mode and room a look saw go wrong, the worst of it.
+fn seen_wrong(look: &Observations) -> Option<(Trigger, String)> {
+    let hops = |of: fn(&Hop) -> u64| look.hops.iter().map(of).sum::<u64>();
+    let crossed = hops(|hop| hop.contamination);
+    if crossed > 0 {
+        let (one, many) = ("request or answer", "requests or answers");
+        let why = format!("{} of another room", in_words(crossed, one, many));
+        return Some((Trigger::Contamination, why));
+    }
+    let lost = hops(Hop::mismatches);
+    if lost > 0 {
+        return Some((Trigger::Mismatch, in_words(lost, "mismatch", "mismatches")));
+    }
+    let altered = hops(|hop| hop.ack_altered);
+    (altered > 0).then(|| {
+        let answers = in_words(altered, "answer", "answers");
+        (Trigger::Divergence, format!("{answers} in another mode than asked for"))
+    })
 }
 
 /// Whether a look saw mode or room go wrong.

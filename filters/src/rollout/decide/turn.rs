@@ -75,17 +75,20 @@ impl<'a> Turn<'a> {
         self.state.desired = Desired { generation, flags, share, lease_until: None };
     }
 
-    pub(super) fn look(&mut self) {
-        let Some(look) = &self.input.look else { return };
-        self.state.looks += 1;
-        let seen = look.age.map(|age| self.at().saturating_sub(age));
-        self.state.seen_at = seen.max(self.state.seen_at);
-        for signal in &look.signals {
+    pub(super) fn hear(&mut self) {
+        for signal in self.input.heard() {
             if signal.verdict == SignalVerdict::Attested {
                 self.state.attestation = Some(signal.clone());
                 self.note(format!("quality signed off by {}: {}", signal.source, signal.reason));
             }
         }
+    }
+
+    pub(super) fn look(&mut self) {
+        let Some(look) = &self.input.look else { return };
+        self.state.looks += 1;
+        let seen = look.age.map(|age| self.at().saturating_sub(age));
+        self.state.seen_at = seen.max(self.state.seen_at);
         // Whatever is on its way, what is seen may fail: only what is over, or not begun, is not judged.
         let watches = self.state.phase != Phase::Draft && !self.state.phase.is_back();
         // What Done sees of everybody is the last stage's.

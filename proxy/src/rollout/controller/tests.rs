@@ -51,7 +51,7 @@ impl World {
             overridden: false,
         };
         let sample = Sample { instance, totals: Totals::default(), began: None };
-        Sampled { samples: vec![sample], age: Some(0), exemplars: Vec::new() }
+        Sampled { samples: vec![sample], age: Some(0), late: 0, exemplars: Vec::new() }
     }
 
     fn flags(&self) -> Flags {
@@ -147,21 +147,39 @@ fn the_kill_file_is_a_hard_rollback() {
 }
 
 #[test]
-fn what_is_signalled_waits_for_the_next_look() {
+fn a_look_that_was_asked_for_before_an_order_confirms_nothing_of_it() {
     let world = world();
     let controller = exposed(&world);
-    let signal = Signal {
-        verdict: SignalVerdict::Severe,
-        source: "reviewers".to_owned(),
-        reason: "unsafe".to_owned(),
-        evidence: None,
-        expires: None,
-    };
-    controller.signal(signal).unwrap();
-    assert!(world.flags().runtime);
-    controller.step(Some(world.sampled()), Vec::new()).unwrap();
-    assert!(!world.flags().runtime);
-    assert_eq!(controller.incidents().list().unwrap()[0]["trigger"], "severe");
+    order(&controller, Verb::Rollback { hard: false }).unwrap();
+    for (late, phase) in [(2_000, "rolling_back"), (0, "rolled_back")] {
+        // Two looks that see nothing in fast mode confirm a rollback.
+        for _ in 0..2 {
+            let sampled = Sampled { late, ..world.sampled() };
+            controller.step(Some(sampled), Vec::new()).unwrap();
+        }
+        assert_eq!(controller.view()["phase"], phase, "{late} ms late");
+    }
+}
+
+#[test]
+fn what_is_signalled_waits_for_the_next_step_with_a_look_or_without() {
+    for with_a_look in [true, false] {
+        let world = world();
+        let controller = exposed(&world);
+        let signal = Signal {
+            verdict: SignalVerdict::Severe,
+            source: "reviewers".to_owned(),
+            reason: "unsafe".to_owned(),
+            evidence: None,
+            expires: None,
+        };
+        controller.signal(signal).unwrap();
+        assert!(world.flags().runtime);
+        let sampled = with_a_look.then(|| world.sampled());
+        controller.step(sampled, Vec::new()).unwrap();
+        assert!(!world.flags().runtime, "with a look: {with_a_look}");
+        assert_eq!(controller.incidents().list().unwrap()[0]["trigger"], "severe");
+    }
 }
 
 #[test]

@@ -65,8 +65,7 @@ proptest! {
                 look: seen,
                 commands: verb.map(command).into_iter().collect(),
                 document: Some(document).filter(|_| state.phase != Phase::Draft),
-                kill_file: false,
-                shown: None,
+                ..Input::default()
             };
             let before = state.clone();
             let decision = decide(&plan, &state, &input);
@@ -143,8 +142,7 @@ proptest! {
                     look: Some(seen),
                     commands: if first { vec![start] } else { Vec::new() },
                     document,
-                    kill_file: false,
-                    shown: None,
+                    ..Input::default()
                 };
                 let decision = decide(&plan, &stored, &input);
                 // 1: before anything was stored; 2: before the document was written; 3: while it was,

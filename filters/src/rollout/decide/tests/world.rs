@@ -162,7 +162,7 @@ impl World {
 
     pub fn step(&mut self, look: Option<Observations>, commands: Vec<Command>) -> Decision {
         let document = Some(self.state.desired).filter(|_| self.state.phase != Phase::Draft);
-        let input = Input { at: self.at, look, commands, document, kill_file: false, shown: None };
+        let input = Input { at: self.at, look, commands, document, ..Input::default() };
         self.inputs.push(input.clone());
         let decision = decide(&self.plan, &self.state, &input);
         self.state = decision.state.clone();
