@@ -51,7 +51,9 @@ pub enum Way {
     Tls,
     /// As `Strip`, with an access line for each request.
     Log,
-    /// As `Strip`, with two threads on both cores.
+    /// As `Strip`, with one thread that may run on both cores, beside the load and the origin.
+    One,
+    /// The same with two threads.
     Two,
 }
 
@@ -71,7 +73,7 @@ pub enum Job {
 }
 
 /// All, in the order of the tables.
-pub const PROXIES: [Proxy; 16] = [
+pub const PROXIES: [Proxy; 17] = [
     Proxy::None,
     Proxy::Modegate(Way::Off),
     Proxy::Modegate(Way::Strip),
@@ -79,6 +81,7 @@ pub const PROXIES: [Proxy; 16] = [
     Proxy::Modegate(Way::Parity),
     Proxy::Modegate(Way::Tls),
     Proxy::Modegate(Way::Log),
+    Proxy::Modegate(Way::One),
     Proxy::Modegate(Way::Two),
     Proxy::Hyper,
     Proxy::Pingora,
@@ -114,6 +117,7 @@ impl Proxy {
             Proxy::Modegate(Way::Parity) => "modegate-parity",
             Proxy::Modegate(Way::Tls) => "modegate-tls",
             Proxy::Modegate(Way::Log) => "modegate-log",
+            Proxy::Modegate(Way::One) => "modegate-one-thread",
             Proxy::Modegate(Way::Two) => "modegate-two-threads",
             Proxy::Hyper => "hyper",
             Proxy::Pingora => "pingora-proxy",
@@ -135,9 +139,15 @@ impl Proxy {
         }
     }
 
-    /// Whether it is measured under this load: two threads are asked one question.
+    /// Whether it shares both cores with the load and the origin: what a second thread adds is all
+    /// that it is asked.
+    pub fn is_everywhere(self) -> bool {
+        matches!(self, Proxy::Modegate(Way::One | Way::Two))
+    }
+
+    /// Whether it is measured under this load.
     pub fn takes(self, load: Load) -> bool {
-        self != Proxy::Modegate(Way::Two) || load == SMALL
+        !self.is_everywhere() || load == SMALL
     }
 
     /// The program that it needs, and Debian's packages that have it.
@@ -165,7 +175,7 @@ impl Proxy {
     pub fn start(self, place: &Place<'_>) -> io::Result<Option<Process>> {
         let listen = free_address()?;
         let Some(argv) = self.command(place, listen)? else { return Ok(None) };
-        let cores = if self == Proxy::Modegate(Way::Two) { "0,1" } else { "1" };
+        let cores = if self.is_everywhere() { "0,1" } else { "1" };
         let words = place.dir.join(format!("{}.out", self.name()));
         Process::start(cores, &argv, listen, &words).map(Some)
     }

@@ -102,7 +102,7 @@ fn of_waits(text: &mut String, results: &Results, proxies: &[&str]) {
 
 fn of_memory(text: &mut String, results: &Results, proxies: &[&str]) {
     let columns = [
-        ("start", "idle_kib", "after the start, KiB", 0),
+        ("start", "idle_kib", "after its first messages, KiB", 0),
         ("start", "bodies", "peak of a 20 MB body, in bodies", 2),
         ("idle-streams", "connection_kib", "per idle event stream, KiB", 1),
         ("websockets", "connection_kib", "per WebSocket, KiB", 1),

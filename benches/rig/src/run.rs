@@ -38,8 +38,9 @@ pub const SMALL: Load = Load::Message(400, Member::Last);
 pub const BIG: usize = 20_000_000;
 /// The names of what is held.
 pub const HELD: [&str; 3] = ["start", "idle-streams", "websockets"];
-/// How often the big body is sent for its memory.
-const BODIES: u64 = 3;
+/// How many messages are sent before a process's memory is looked at: what the first one takes it
+/// keeps.
+const FIRST: u64 = 16;
 
 struct Bench<'p> {
     plan: &'p Plan,
@@ -77,7 +78,7 @@ pub async fn run(plan: &Plan) -> io::Result<Results> {
     if let Some(held) = plan.held {
         for round in 0..plan.rounds {
             eprintln!("memory, round {} of {}", round + 1, plan.rounds);
-            for proxy in plan.proxies.iter().filter(|proxy| **proxy != Proxy::Modegate(Way::Two)) {
+            for proxy in plan.proxies.iter().filter(|proxy| !proxy.is_everywhere()) {
                 bench.hold(*proxy, held).await;
             }
         }
@@ -195,9 +196,7 @@ impl Bench<'_> {
             eprintln!("round {} of {}: {rate:.0} requests a second", round + 1, self.plan.rounds);
             for (proxy, process) in running {
                 let name = format!("{small}-open");
-                if *proxy == Proxy::Modegate(Way::Two)
-                    || self.given_up.contains(&(*proxy, name.clone()))
-                {
+                if proxy.is_everywhere() || self.given_up.contains(&(*proxy, name.clone())) {
                     continue;
                 }
                 let target = self.target(*proxy, process.as_ref());
@@ -236,21 +235,21 @@ impl Bench<'_> {
     async fn hold_one(&mut self, proxy: Proxy, name: &str, count: usize) -> io::Result<()> {
         let Some(process) = self.start(proxy)? else { return Ok(()) };
         let target = self.target(proxy, Some(&process));
+        let (mut wire, mut request) = (target.connect().await?, SMALL.request());
+        for number in 0..FIRST {
+            closed::exchange(&mut wire, &mut request, number, |_| ()).await?;
+        }
         process.forget_peak()?;
         let before = process.memory()?.now;
         if count == 0 {
             self.results.add(name, proxy.name(), "idle_kib", before as f64);
-            let load = Load::Message(BIG, Member::Last);
-            if proxy.takes(load) {
-                let (mut wire, mut request) = (target.connect().await?, load.request());
-                for number in 0..BODIES {
-                    closed::exchange(&mut wire, &mut request, number, |_| ()).await?;
-                }
-                let more = (process.memory()?.peak - before) as f64 * 1024.0;
-                self.results.add(name, proxy.name(), "bodies", more / BIG as f64);
-            }
+            let mut request = Load::Message(BIG, Member::Last).request();
+            closed::exchange(&mut wire, &mut request, 0, |_| ()).await?;
+            let more = process.memory()?.peak.saturating_sub(before) as f64 * 1024.0;
+            self.results.add(name, proxy.name(), "bodies", more / BIG as f64);
             return Ok(());
         }
+        drop(wire);
         let mut open = match name {
             "websockets" => websockets(&target, count).await?,
             _ => streams(&target, count).await?,
