@@ -57,6 +57,7 @@ mod upload;
 mod upstreams;
 mod witness;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use modegate_filters::allow::Call;
@@ -108,5 +109,31 @@ impl Plane {
     /// Whether what passes here is compared with what passes on another leg.
     fn joins(&self) -> bool {
         self.parity.of(self.leg).is_some() || self.parity.before(self.leg).is_some()
+    }
+}
+
+/// A connection's own handle of its plane. Requests clone it again and again: a count that all
+/// threads share would be one that they wait at.
+#[derive(Clone, Debug)]
+#[allow(clippy::redundant_allocation)] // the allocation is what it is for
+pub struct Here(Arc<Arc<Plane>>);
+
+impl Here {
+    fn new(plane: &Arc<Plane>) -> Here {
+        Here(Arc::new(plane.clone()))
+    }
+}
+
+impl Deref for Here {
+    type Target = Plane;
+
+    fn deref(&self) -> &Plane {
+        &self.0
+    }
+}
+
+impl AsRef<Metrics> for Here {
+    fn as_ref(&self) -> &Metrics {
+        &self.metrics
     }
 }

@@ -304,29 +304,29 @@ pub enum Gauge {
 
 /// A gauge that is higher by an amount while this lives.
 #[derive(Debug)]
-pub struct Held {
-    metrics: Arc<Metrics>,
+pub struct Held<M: AsRef<Metrics> = Arc<Metrics>> {
+    metrics: M,
     gauge: Gauge,
     amount: u64,
 }
 
-impl Held {
+impl<M: AsRef<Metrics> + Clone> Held<M> {
     /// Raises the gauge by an amount; also says what it is then.
-    pub fn raise(metrics: &Arc<Metrics>, gauge: Gauge, amount: u64) -> (Held, u64) {
-        let before = metrics.gauge(gauge).fetch_add(amount, Relaxed);
+    pub fn raise(metrics: &M, gauge: Gauge, amount: u64) -> (Held<M>, u64) {
+        let before = metrics.as_ref().gauge(gauge).fetch_add(amount, Relaxed);
         (Held { metrics: metrics.clone(), gauge, amount }, before + amount)
     }
 
     /// Raises it further; says what it is then.
     pub fn add(&mut self, amount: u64) -> u64 {
         self.amount += amount;
-        self.metrics.gauge(self.gauge).fetch_add(amount, Relaxed) + amount
+        self.metrics.as_ref().gauge(self.gauge).fetch_add(amount, Relaxed) + amount
     }
 }
 
-impl Drop for Held {
+impl<M: AsRef<Metrics>> Drop for Held<M> {
     fn drop(&mut self) {
-        self.metrics.gauge(self.gauge).fetch_sub(self.amount, Relaxed);
+        self.metrics.as_ref().gauge(self.gauge).fetch_sub(self.amount, Relaxed);
     }
 }
 

@@ -87,7 +87,7 @@ fn of_waits(text: &mut String, results: &Results, proxies: &[&str]) {
     let Some(rate) = results.median(&small, "rate", "rps") else { return };
     let _ = writeln!(
         text,
-        "### Latency at {rate:.0} requests a second of {small} (half of what nginx serves at most), \
+        "### Latency at {rate:.0} requests a second of {small} (half of what modegate-strip serves at most), \
          µs from the moment each was due\n\n| | p50 | p99 | p99.9 |\n|---|---|---|---|"
     );
     for proxy in proxies {

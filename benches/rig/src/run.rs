@@ -186,10 +186,10 @@ impl Bench<'_> {
         }
     }
 
-    /// What clients wait at half of what nginx serves at most, the same rate for all.
+    /// What clients wait at half of what modegate serves at most, the same rate for all.
     async fn wait(&mut self, running: &Running) {
         let small = SMALL.name();
-        let at_most = self.results.median(&small, Proxy::Nginx.name(), "rps");
+        let at_most = self.results.median(&small, Proxy::Modegate(Way::Strip).name(), "rps");
         let Some(rate) = at_most.map(|most| most / 2.0) else { return };
         self.results.add(&small, "rate", "rps", rate);
         for round in 0..self.plan.rounds {

@@ -16,7 +16,6 @@ use pingora_core::server::ShutdownWatch;
 use tokio::time::timeout;
 use tower::ServiceExt;
 
-use super::Plane;
 use super::admission::{Admission, Admitted, TELL};
 use super::drain::Drain;
 use super::exchange::Exchange;
@@ -24,6 +23,7 @@ use super::refuse::refuse;
 use super::server_tls::{H2, ServerTls};
 use super::serving::Serving;
 use super::stack::{Answer, Serve, stack};
+use super::{Here, Plane};
 use super::{http1, http2, preface};
 use crate::flags::Settings;
 use crate::metrics::{Gauge, Held, count};
@@ -48,7 +48,7 @@ pub struct DataPlane<S> {
 /// A connection that is there: what its requests share.
 pub struct Connection<'c, S> {
     /// Its listener.
-    pub plane: &'c Arc<Plane>,
+    pub plane: Here,
     /// The settings that it began with.
     pub settings: Arc<Settings>,
     /// Its requests.
@@ -105,7 +105,7 @@ impl<S: Serve> DataPlane<S> {
         }
         let (counted, _) = Held::raise(&plane.metrics, Gauge::Connections(plane.leg), 1);
         let connection = Connection {
-            plane,
+            plane: Here::new(plane),
             settings,
             serving: Serving::holding((admitted, counted)),
             drain: &self.drain,
@@ -129,7 +129,7 @@ fn peer(stream: &Stream) -> Option<IpAddr> {
 
 impl<S: Serve> Connection<'_, S> {
     async fn serve(self, stream: Stream) {
-        let plane = self.plane;
+        let plane = self.plane.clone();
         match &plane.tls {
             Some(tls) => Box::pin(self.serve_tls(tls, stream)).await,
             None if plane.h2c => Box::pin(self.serve_either(stream)).await,
@@ -180,7 +180,7 @@ impl<S: Serve> Connection<'_, S> {
         &self,
         request: Request<Incoming>,
     ) -> impl Future<Output = Answer> + Send + use<S> {
-        let exchange = Exchange::begin(self.plane, self.serving.clone(), request);
+        let exchange = Exchange::begin(&self.plane, self.serving.clone(), request);
         let (stack, rejection) = (self.stack.clone(), self.rejection);
         async move {
             if let Some(rejection) = rejection {

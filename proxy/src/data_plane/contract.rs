@@ -18,6 +18,7 @@ use modegate_filters::rejection::Rejection;
 use modegate_filters::route::{Leg, Route};
 use tower::{Layer, Service};
 
+use super::Here;
 use super::exchange::{Exchange, Payload};
 use super::held_body::{HeldBody, hold};
 use super::join;
@@ -148,16 +149,14 @@ async fn measure(mut exchange: Box<Exchange>) -> Result<Box<Exchange>, Box<Answe
 /// Reads the request's body to its end.
 async fn take(exchange: &mut Exchange, settings: &Settings) -> Result<HeldBody, Rejection> {
     match std::mem::replace(&mut exchange.body, Payload::Held(Outgoing::Empty)) {
-        Payload::Unread(body) => {
-            hold(body, settings, &exchange.plane.metrics, &exchange.record).await
-        }
+        Payload::Unread(body) => hold(body, settings, &exchange.plane, &exchange.record).await,
         // A body is read once.
         Payload::Held(_) => Err(Rejection::BodyCut),
     }
 }
 
 /// Lets these slices leave as the body, with their one right length.
-fn replace(exchange: &mut Exchange, slices: Vec<Bytes>, memory: Held) {
+fn replace(exchange: &mut Exchange, slices: Vec<Bytes>, memory: Held<Here>) {
     let length = slices.iter().map(|slice| slice.len() as u64).sum::<u64>();
     let headers = &mut exchange.head.headers;
     headers.remove(TRANSFER_ENCODING);

@@ -12,7 +12,7 @@ use modegate_filters::rejection::Rejection;
 use modegate_filters::route::{Carries, Route, route};
 use modegate_filters::tags::{Identity, Trace};
 
-use super::Plane;
+use super::Here;
 use super::record::Record;
 use super::serving::Serving;
 use super::upload::Outgoing;
@@ -23,7 +23,7 @@ use crate::moment::now;
 #[derive(Debug)]
 pub struct Exchange {
     /// Where it is served.
-    pub plane: Arc<Plane>,
+    pub plane: Here,
     /// The flags and settings that it sees.
     pub snapshot: Arc<Snapshot>,
     /// What is wrong with the head as it came.
@@ -69,11 +69,7 @@ pub enum Payload {
 impl Exchange {
     /// Takes a request in: reads the flags once, judges its head, takes its identity, removes every
     /// tag.
-    pub fn begin(
-        plane: &Arc<Plane>,
-        serving: Serving,
-        request: Request<Incoming>,
-    ) -> Box<Exchange> {
+    pub fn begin(plane: &Here, serving: Serving, request: Request<Incoming>) -> Box<Exchange> {
         let (mut head, body) = request.into_parts();
         let snapshot = plane.store.snapshot();
         let fields = snapshot.settings.limits.header_fields;

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
@@ -12,10 +11,11 @@ use hyper::body::Incoming;
 use modegate_filters::rejection::Rejection;
 use tokio::time::timeout;
 
+use super::Here;
 use super::framed::broken;
 use super::record::Record;
 use crate::flags::Settings;
-use crate::metrics::{Gauge, Held, Metrics};
+use crate::metrics::{Gauge, Held};
 
 /// Chunks under this many bytes are put together: a slice costs its bookkeeping, and holds on to
 /// the whole buffer that it was read into, twice this at least.
@@ -32,7 +32,7 @@ pub struct HeldBody {
     /// The chunks.
     pub chunks: Vec<Bytes>,
     /// Their memory.
-    pub memory: Held,
+    pub memory: Held<Here>,
 }
 
 /// Reads a body to its end.
@@ -42,10 +42,10 @@ pub struct HeldBody {
 pub async fn hold(
     body: Incoming,
     settings: &Settings,
-    metrics: &Arc<Metrics>,
+    here: &Here,
     record: &Record,
 ) -> Result<HeldBody, Rejection> {
-    let mut collecting = pin!(collect(body, settings, metrics, record));
+    let mut collecting = pin!(collect(body, settings, here, record));
     // Most bodies came with their head: they need no timer.
     if let Poll::Ready(held) = poll_fn(|cx| Poll::Ready(collecting.as_mut().poll(cx))).await {
         return held;
@@ -59,11 +59,11 @@ pub async fn hold(
 async fn collect(
     mut body: Incoming,
     settings: &Settings,
-    metrics: &Arc<Metrics>,
+    here: &Here,
     record: &Record,
 ) -> Result<HeldBody, Rejection> {
     let limit = settings.policy.contract().body_limit;
-    let (mut memory, _) = Held::raise(metrics, Gauge::BodyMemory, 0);
+    let (mut memory, _) = Held::raise(here, Gauge::BodyMemory, 0);
     let mut chunks: Vec<Bytes> = Vec::new();
     let mut tail = BytesMut::new();
     let mut length = 0;

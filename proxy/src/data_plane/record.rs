@@ -20,7 +20,7 @@ use modegate_filters::route::{Leg, Route};
 use modegate_filters::stream::Ending;
 use modegate_filters::tags::Trace;
 
-use super::Plane;
+use super::Here;
 use super::join::Joined;
 use super::named::Named;
 use super::read::Read;
@@ -44,7 +44,7 @@ pub fn is_logged() -> bool {
 /// One request's account.
 #[derive(Debug)]
 pub struct Record {
-    plane: Arc<Plane>,
+    plane: Here,
     snapshot: Arc<Snapshot>,
     started: Instant,
     method: Method,
@@ -68,7 +68,7 @@ pub struct Record {
     bytes_out: u64,
     serving: Serving,
     _busy: Busy,
-    _inflight: Held,
+    _inflight: Held<Here>,
 }
 
 #[derive(Debug)]
@@ -90,14 +90,14 @@ struct Inspected {
 impl Record {
     /// The account of a request that begins now; also how many are in flight on its leg with it.
     pub fn begin(
-        plane: &Arc<Plane>,
+        plane: &Here,
         snapshot: &Arc<Snapshot>,
         method: &Method,
         request_id: &HeaderValue,
         (trace, span): (Trace, u64),
         serving: Serving,
     ) -> (Box<Record>, u64) {
-        let (inflight, level) = Held::raise(&plane.metrics, Gauge::Inflight(plane.leg), 1);
+        let (inflight, level) = Held::raise(plane, Gauge::Inflight(plane.leg), 1);
         let started = Instant::now();
         let record = Record {
             plane: plane.clone(),

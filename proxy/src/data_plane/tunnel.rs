@@ -2,7 +2,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,7 +15,7 @@ use modegate_config::Timeouts;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::sync::Notify;
 
-use super::Plane;
+use super::Here;
 use super::forward::dress_answer;
 use super::record::Record;
 use super::reply::Reply;
@@ -29,7 +28,7 @@ pub fn open(
     answer: Response<Incoming>,
     client: OnUpgrade,
     mut record: Box<Record>,
-    plane: &Arc<Plane>,
+    plane: &Here,
     timeouts: &Timeouts,
 ) -> Answer {
     let (mut head, incoming) = answer.into_parts();
@@ -46,7 +45,7 @@ pub fn open(
     let mut upstream = Response::new(incoming);
     *upstream.extensions_mut() = std::mem::take(&mut head.extensions);
     let upstream = hyper::upgrade::on(upstream);
-    let (held, _) = Held::raise(&plane.metrics, Gauge::Tunnels, 1);
+    let (held, _) = Held::raise(plane, Gauge::Tunnels, 1);
     let limits = (timeouts.upgrade_idle, timeouts.idle);
     tokio::spawn(async move {
         if let (Ok(client), Ok(upstream)) = tokio::join!(client, upstream) {

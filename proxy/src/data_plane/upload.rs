@@ -10,6 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use modegate_filters::tags;
 
+use super::Here;
 use super::idle::Idle;
 use super::pace::Pace;
 use super::read::Read;
@@ -53,7 +54,7 @@ pub enum Outgoing {
 
 impl Outgoing {
     /// The slices of an inspected body, and the memory that they hold.
-    pub fn whole(slices: Vec<Bytes>, memory: Held) -> Outgoing {
+    pub fn whole(slices: Vec<Bytes>, memory: Held<Here>) -> Outgoing {
         let length = slices.iter().map(|slice| slice.len() as u64).sum();
         Outgoing::Whole(Whole { slices: slices.into_iter(), length, _memory: memory })
     }
@@ -81,7 +82,7 @@ impl Outgoing {
 pub struct Whole {
     slices: std::vec::IntoIter<Bytes>,
     length: u64,
-    _memory: Held,
+    _memory: Held<Here>,
 }
 
 /// A body that streams through, with its trailers but for tags.

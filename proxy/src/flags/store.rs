@@ -1,5 +1,6 @@
 //! Holds the layers and the snapshot folded from them. Readers never wait; writers take turns.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -16,6 +17,13 @@ use super::overrides::{Override, Refusal, vouched};
 use super::snapshot::{Settings, Snapshot};
 use super::store_view::View;
 use crate::moment::milliseconds;
+
+thread_local! {
+    /// The snapshot that this thread saw last, and the thread's own copy of it: each request counts
+    /// who has its snapshot, and a count that all threads share is one that they wait at. The first
+    /// is kept so that no other can take its address.
+    static SEEN: RefCell<Option<(Arc<Snapshot>, Arc<Snapshot>)>> = const { RefCell::new(None) };
+}
 
 /// A clock that jumps is looked at again within this time.
 const LOOK: Duration = Duration::from_secs(1);
@@ -54,7 +62,15 @@ impl Store {
 
     /// The snapshot of this moment.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.current.load_full()
+        let current = self.current.load();
+        SEEN.with_borrow_mut(|seen| match seen {
+            Some((shared, own)) if Arc::ptr_eq(shared, &current) => own.clone(),
+            _ => {
+                let own = Arc::new(Snapshot::clone(&current));
+                *seen = Some((Arc::clone(&current), own.clone()));
+                own
+            }
+        })
     }
 
     /// Sets a flag by hand, for the next request on.
