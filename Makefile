@@ -17,7 +17,7 @@ soak: tools
 release: tools
 	cargo build --locked --release
 
-# modegate beside other proxies, some forty minutes on an idle machine of two cores or more; the
+# modegate beside other proxies, some half an hour on an idle machine of two cores or more; the
 # figures go to target/bench, and into a document that has a place for them:
 # make bench INTO=docs/performance.md
 bench: release rig

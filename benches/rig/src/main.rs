@@ -70,7 +70,7 @@ struct Run {
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Milliseconds that each measurement takes.
-    #[arg(long, default_value_t = 800)]
+    #[arg(long, default_value_t = 600)]
     millis: u64,
     /// Only these proxies, by name.
     #[arg(long, value_delimiter = ',')]
