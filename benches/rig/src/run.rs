@@ -73,8 +73,8 @@ pub async fn run(plan: &Plan) -> io::Result<Results> {
         }
         bench.check(&running).await?;
         bench.saturate(&running).await;
-        bench.wait(&running).await;
     }
+    bench.wait().await;
     if let Some(held) = plan.held {
         for round in 0..plan.rounds {
             eprintln!("memory, round {} of {}", round + 1, plan.rounds);
@@ -186,35 +186,36 @@ impl Bench<'_> {
         }
     }
 
-    /// What clients wait at half of what modegate serves at most, the same rate for all.
-    async fn wait(&mut self, running: &Running) {
+    /// What clients wait at half of what modegate serves at most, the same rate for all. Each proxy is
+    /// alone then: what the others do while nothing is sent to them costs the core a moment too.
+    async fn wait(&mut self) {
         let small = SMALL.name();
         let at_most = self.results.median(&small, Proxy::Modegate(Way::Strip).name(), "rps");
         let Some(rate) = at_most.map(|most| most / 2.0) else { return };
         self.results.add(&small, "rate", "rps", rate);
         for round in 0..self.plan.rounds {
             eprintln!("round {} of {}: {rate:.0} requests a second", round + 1, self.plan.rounds);
-            for (proxy, process) in running {
+            for proxy in self.plan.proxies.iter().copied() {
                 let name = format!("{small}-open");
-                if proxy.is_everywhere() || self.given_up.contains(&(*proxy, name.clone())) {
+                if proxy.is_everywhere() || self.given_up.contains(&(proxy, name.clone())) {
                     continue;
                 }
-                let target = self.target(*proxy, process.as_ref());
-                match open::run(&target, SMALL, rate, self.plan.times).await {
-                    Err(error) => self.gives_up(*proxy, &name, &error),
-                    Ok(waited) => {
-                        let all = [
-                            ("p50_us", waited.p50),
-                            ("p99_us", waited.p99),
-                            ("p999_us", waited.p999),
-                        ];
-                        for (what, waited) in all {
-                            self.results.add(&small, proxy.name(), what, micros(waited));
-                        }
-                    }
+                if let Err(error) = self.wait_for_one(proxy, rate).await {
+                    self.gives_up(proxy, &name, &error);
                 }
             }
         }
+    }
+
+    async fn wait_for_one(&mut self, proxy: Proxy, rate: f64) -> io::Result<()> {
+        let process = self.start(proxy)?;
+        let target = self.target(proxy, process.as_ref());
+        let waited = open::run(&target, SMALL, rate, self.plan.times).await?;
+        let all = [("p50_us", waited.p50), ("p99_us", waited.p99), ("p999_us", waited.p999)];
+        for (what, waited) in all {
+            self.results.add(&SMALL.name(), proxy.name(), what, micros(waited));
+        }
+        Ok(())
     }
 
     /// Memory, of a process that has done nothing else.
