@@ -1,5 +1,7 @@
 //! Which room a conversation is in, and how a room is written in a header.
 
+use std::borrow::Cow;
+
 use http::HeaderValue;
 use percent_encoding::{
     AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode,
@@ -45,16 +47,8 @@ pub fn is_shared(room: &str) -> bool {
 /// The room of a conversation, from its id as it stands in the path: `stringToUuid("web-conv-" +
 /// decodeURIComponent(id))`. `None` where `decodeURIComponent` would throw.
 pub fn of_conversation(segment: &str) -> Option<String> {
-    if segment.bytes().all(is_unreserved) {
-        return Some(string_to_uuid(&["web-conv-", segment]));
-    }
     let id = decode_uri_component(segment)?;
     Some(string_to_uuid(&["web-conv-", &id]))
-}
-
-/// Whether `encodeURIComponent` and its opposite leave a byte as it is.
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte)
 }
 
 /// The core's `stringToUuid` of the concatenated parts: SHA-1 of `encodeURIComponent(s)`, its
@@ -62,10 +56,6 @@ fn is_unreserved(byte: u8) -> bool {
 fn string_to_uuid(parts: &[&str]) -> String {
     let mut sha = sha1::Sha1::new();
     for part in parts {
-        if part.bytes().all(is_unreserved) {
-            sha.update(part);
-            continue;
-        }
         for piece in utf8_percent_encode(part, URI_COMPONENT) {
             sha.update(piece);
         }
@@ -86,7 +76,7 @@ fn string_to_uuid(parts: &[&str]) -> String {
     uuid
 }
 
-fn decode_uri_component(segment: &str) -> Option<String> {
+fn decode_uri_component(segment: &str) -> Option<Cow<'_, str>> {
     let mut rest = segment.as_bytes();
     while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
         let escape = rest.get(at + 1..at + 3)?;
@@ -95,7 +85,7 @@ fn decode_uri_component(segment: &str) -> Option<String> {
         }
         rest = rest.get(at + 3..)?;
     }
-    percent_decode_str(segment).decode_utf8().ok().map(Into::into)
+    percent_decode_str(segment).decode_utf8().ok()
 }
 
 /// A room as `x-processing-room` carries it: percent-encoded outside visible ASCII; where that

@@ -4,11 +4,14 @@ pub mod closed;
 pub mod held;
 pub mod open;
 
+use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
+use tokio::task::{AbortHandle, spawn_local};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
@@ -122,6 +125,27 @@ impl Target {
         let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
         Ok(Wire::new(Box::new(tls.connect(name, stream).await?)))
     }
+}
+
+/// The error of the first connection that failed.
+pub type First = Rc<RefCell<Option<io::Error>>>;
+
+/// Starts so many connections on this thread, which go on until they fail or are aborted.
+pub fn start<F: Future<Output = io::Result<()>> + 'static>(
+    count: usize,
+    first: &First,
+    connection: impl Fn() -> F,
+) -> Vec<AbortHandle> {
+    let start = |_| {
+        let (connection, first) = (connection(), first.clone());
+        let watched = async move {
+            if let Err(error) = connection.await {
+                first.borrow_mut().get_or_insert(error);
+            }
+        };
+        spawn_local(watched).abort_handle()
+    };
+    (0..count).map(start).collect()
 }
 
 /// What of an answer is not as it must be.

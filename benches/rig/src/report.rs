@@ -66,13 +66,10 @@ fn of_loads(
     let _ = writeln!(text, "|---|{}", "---|".repeat(loads.len()));
     for proxy in proxies {
         let cells = loads.iter().map(|load| {
-            let Some(figure) = results.get(load, proxy, what) else { return "–".to_owned() };
-            let (least, most) = figure.spread();
             let ratio = results.ratio(load, what, (proxy, AGAINST));
             let ratio = ratio.filter(|_| what == "cpu_us" && *proxy != AGAINST);
             let ratio = ratio.map_or_else(String::new, |ratio| format!(" ×{ratio:.2}"));
-            let median = figure.median();
-            format!("{median:.digits$}{ratio} [{least:.digits$}–{most:.digits$}]")
+            cell(results, (load, proxy, what), digits, &ratio)
         });
         let cells: Vec<String> = cells.collect();
         if cells.iter().any(|cell| cell != "–") {
@@ -92,7 +89,7 @@ fn of_waits(text: &mut String, results: &Results, proxies: &[&str]) {
     );
     for proxy in proxies {
         let cells =
-            ["p50_us", "p99_us", "p999_us"].map(|what| cell(results, &small, proxy, what, 0));
+            ["p50_us", "p99_us", "p999_us"].map(|what| cell(results, (&small, proxy, what), 0, ""));
         if cells.iter().any(|cell| cell != "–") {
             let _ = writeln!(text, "| {proxy} | {} |", cells.join(" | "));
         }
@@ -114,7 +111,8 @@ fn of_memory(text: &mut String, results: &Results, proxies: &[&str]) {
         "### Memory (resident), and WebSockets\n\n| | {titles} |\n|---|---|---|---|---|---|"
     );
     for proxy in proxies {
-        let cells = columns.map(|(load, what, _, digits)| cell(results, load, proxy, what, digits));
+        let cells =
+            columns.map(|(load, what, _, digits)| cell(results, (load, proxy, what), digits, ""));
         if cells.iter().any(|cell| cell != "–") {
             let _ = writeln!(text, "| {proxy} | {} |", cells.join(" | "));
         }
@@ -122,8 +120,14 @@ fn of_memory(text: &mut String, results: &Results, proxies: &[&str]) {
     text.push('\n');
 }
 
-fn cell(results: &Results, load: &str, proxy: &str, what: &str, digits: usize) -> String {
+/// A figure's median, what is to stand behind that, and its spread.
+fn cell(
+    results: &Results,
+    (load, proxy, what): (&str, &str, &str),
+    digits: usize,
+    behind: &str,
+) -> String {
     let Some(figure) = results.get(load, proxy, what) else { return "–".to_owned() };
     let (least, most) = figure.spread();
-    format!("{:.digits$} [{least:.digits$}–{most:.digits$}]", figure.median())
+    format!("{:.digits$}{behind} [{least:.digits$}–{most:.digits$}]", figure.median())
 }

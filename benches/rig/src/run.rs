@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::load::held::{streams, talk, websockets};
-use crate::load::{Load, Target, closed, failed, open};
+use crate::load::{Load, Request, Target, closed, failed, open};
 use crate::message::Member;
 use crate::process::{Process, free_address};
 use crate::proxies::{Job, Place, Proxy, Way};
@@ -119,7 +119,7 @@ impl Bench<'_> {
             for load in self.plan.loads.iter().filter(|load| proxy.takes(**load)) {
                 let Load::Message(size, member) = *load else { continue };
                 let mut request = load.request();
-                let crate::load::Request::Message(message) = &request else { continue };
+                let Request::Message(message) = &request else { continue };
                 let (whole, without) = message.body;
                 let mut wire = target.connect().await?;
                 let arrived = closed::exchange(&mut wire, &mut request, 1, |_| ()).await;

@@ -95,8 +95,13 @@ fn showing(out: &mut String, incident: &Incident) -> fmt::Result {
 }
 
 fn plain(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-    text.chars().map(plain).collect::<String>().replace('|', "\\|")
+    printable(text).replace('|', "\\|")
+}
+
+/// A text with its control characters replaced: a terminal does what they say.
+pub fn printable(text: &str) -> String {
+    let printed = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().map(printed).collect()
 }
 
 /// As RFC 3339 writes it, in UTC.

@@ -57,13 +57,13 @@ fn is_backslash(bytes: u8x16) -> u8x16 {
 }
 
 #[inline(always)]
-fn lanes(block: &[u8; BLOCK]) -> [u8x16; 4] {
+pub(super) fn lanes(block: &[u8; BLOCK]) -> [u8x16; 4] {
     let (lanes, _) = block.as_chunks::<LANE>();
     std::array::from_fn(|index| u8x16::new(lanes[index]))
 }
 
 #[inline(always)]
-fn bits(lanes: [u8x16; 4]) -> u64 {
+pub(super) fn bits(lanes: [u8x16; 4]) -> u64 {
     let [first, second, third, fourth] = lanes.map(|lane| u64::from(lane.to_bitmask()));
     first | second << 16 | third << 32 | fourth << 48
 }

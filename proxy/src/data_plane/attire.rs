@@ -137,12 +137,8 @@ fn add_cookie(dressed: &mut HeaderMap, value: HeaderValue) {
 /// A length as every server reads it. HTTP/2 lets a client write one that is none, which is no
 /// length then: the body has its own.
 fn length(value: &HeaderValue) -> Option<HeaderValue> {
-    if matches!(value.as_bytes(), [b'0'] | [b'1'..=b'9', ..])
-        && value.len() < 20
-        && value.as_bytes().iter().all(u8::is_ascii_digit)
-    {
-        return Some(value.clone());
-    }
-    let digits = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    digits?.parse::<u64>().ok().map(HeaderValue::from)
+    let text = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let length = text.parse::<u64>().ok()?;
+    let is_padded = text.len() > 1 && text.starts_with('0');
+    Some(if is_padded { HeaderValue::from(length) } else { value.clone() })
 }

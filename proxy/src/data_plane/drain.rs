@@ -28,7 +28,7 @@ impl Drain {
 
     /// Returns when what has not begun is no longer waited for.
     pub async fn last_call(&self) {
-        let _ = self.watch().wait_for(|draining| *draining).await;
+        self.started().await;
         tokio::time::sleep(FIRST_REQUEST).await;
     }
 

@@ -125,10 +125,8 @@ fn origin_form(uri: Uri) -> Uri {
 
 /// A version 7 UUID: ids sort by time, and need no system call for randomness.
 fn new_request_id() -> HeaderValue {
-    let random: [u8; 10] = std::array::from_fn({
-        let bits = fastrand::u128(..).to_le_bytes();
-        move |place| bits.get(place).copied().unwrap_or_default()
-    });
+    let bits = fastrand::u128(..).to_le_bytes();
+    let random = bits.first_chunk().copied().unwrap_or_default();
     let id = uuid::Builder::from_unix_timestamp_millis(now(), &random).into_uuid();
     let mut text = uuid::Uuid::encode_buffer();
     let text = id.hyphenated().encode_lower(&mut text);

@@ -52,7 +52,6 @@ pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream
         .max_local_error_reset_streams(OWN_RESETS)
         .serve_connection(TokioIo::new(io), service);
     let mut http2 = std::pin::pin!(http2);
-    let mut draining = drain.watch();
     // The connection comes last: one that always has something to read leaves no turn to what is
     // looked at after it.
     let ended = tokio::select! {
@@ -61,7 +60,7 @@ pub async fn serve<S: Serve, T: Transport>(connection: Connection<'_, S>, stream
             tracing::warn!(leg = plane.leg.word(), "connection told to go: most of its requests were given up");
             None
         }
-        _ = draining.wait_for(|draining| *draining) => None,
+        () = drain.started() => None,
         () = serving.idle_for(timeouts.keep_alive) => None,
         () = serving.first(), if rejection.is_some() => None,
         ended = http2.as_mut() => Some(ended),

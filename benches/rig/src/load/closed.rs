@@ -1,16 +1,16 @@
 //! A fixed number of connections, each of which sends its next request when the last is answered:
 //! the most that a proxy serves, and what that costs it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
-use tokio::task::{AbortHandle, LocalSet, spawn_local};
+use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::sleep;
 
-use super::{Load, Request, Target, failed};
+use super::{First, Load, Request, Target, failed, start};
 use crate::wire::{Io, Wire};
 
 /// What was served in a window of time.
@@ -35,10 +35,11 @@ pub async fn run(
     (warm, lasts): (Duration, Duration),
     meter: impl Fn() -> io::Result<Duration>,
 ) -> io::Result<Served> {
-    let counted = Rc::new(Counted::default());
+    let (counted, first) = (Rc::new(Counted::default()), First::default());
     let set = LocalSet::new();
     set.run_until(async {
-        let connections = start(target, load, &counted);
+        let connections =
+            start(load.connections(), &first, || connection(target.clone(), load, counted.clone()));
         sleep(warm).await;
         let (before, begun, units) = (meter()?, Instant::now(), counted.units.get());
         sleep(lasts).await;
@@ -48,7 +49,7 @@ pub async fn run(
             metered: meter()?.saturating_sub(before),
         };
         connections.iter().for_each(AbortHandle::abort);
-        match counted.error.take() {
+        match first.take() {
             Some(error) => Err(error),
             None if served.units == 0 => Err(failed("nothing was answered in time")),
             None => Ok(served),
@@ -61,23 +62,9 @@ pub async fn run(
 struct Counted {
     sent: Cell<u64>,
     units: Cell<u64>,
-    error: RefCell<Option<io::Error>>,
 }
 
-fn start(target: &Target, load: Load, counted: &Rc<Counted>) -> Vec<AbortHandle> {
-    let start = |_| {
-        let (target, counted) = (target.clone(), counted.clone());
-        let connection = async move {
-            if let Err(error) = connection(&target, load, &counted).await {
-                counted.error.borrow_mut().get_or_insert(error);
-            }
-        };
-        spawn_local(connection).abort_handle()
-    };
-    (0..load.connections()).map(start).collect()
-}
-
-async fn connection(target: &Target, load: Load, counted: &Counted) -> io::Result<()> {
+async fn connection(target: Target, load: Load, counted: Rc<Counted>) -> io::Result<()> {
     let mut wire = target.connect().await?;
     let mut request = load.request();
     loop {

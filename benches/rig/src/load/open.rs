@@ -13,10 +13,10 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::Notify;
-use tokio::task::{AbortHandle, LocalSet, spawn_local};
+use tokio::task::{AbortHandle, LocalSet};
 
 use super::closed::exchange;
-use super::{Load, Target, failed};
+use super::{First, Load, Target, failed, start};
 
 /// How many connections carry the requests: more than are ever in flight below saturation.
 const CONNECTIONS: usize = 64;
@@ -41,7 +41,6 @@ struct Due {
     some: Notify,
     number: Cell<u64>,
     waited: RefCell<Vec<Duration>>,
-    error: RefCell<Option<io::Error>>,
 }
 
 /// Sends `load` `rate` times a second for `warm`, and then for `lasts`, which is measured.
@@ -54,23 +53,14 @@ pub async fn run(
     rate: f64,
     (warm, lasts): (Duration, Duration),
 ) -> io::Result<Waited> {
-    let due = Rc::new(Due::default());
+    let (due, first) = (Rc::new(Due::default()), First::default());
     let set = LocalSet::new();
     set.run_until(async {
-        let connections: Vec<AbortHandle> = (0..CONNECTIONS)
-            .map(|_| {
-                let (target, due) = (target.clone(), due.clone());
-                let connection = async move {
-                    if let Err(error) = connection(&target, load, &due).await {
-                        due.error.borrow_mut().get_or_insert(error);
-                    }
-                };
-                spawn_local(connection).abort_handle()
-            })
-            .collect();
+        let connections =
+            start(CONNECTIONS, &first, || connection(target.clone(), load, due.clone()));
         let sent = send(&due, rate, (warm, lasts)).await;
         connections.iter().for_each(AbortHandle::abort);
-        if let Some(error) = due.error.take() {
+        if let Some(error) = first.take() {
             return Err(error);
         }
         sent?;
@@ -108,7 +98,7 @@ async fn send(due: &Due, rate: f64, (warm, lasts): (Duration, Duration)) -> io::
     Ok(())
 }
 
-async fn connection(target: &Target, load: Load, due: &Due) -> io::Result<()> {
+async fn connection(target: Target, load: Load, due: Rc<Due>) -> io::Result<()> {
     let mut wire = target.connect().await?;
     let mut request = load.request();
     loop {

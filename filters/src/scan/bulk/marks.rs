@@ -3,7 +3,7 @@
 use wide::u8x16;
 
 use super::WINDOW;
-use crate::scan::blocks::{BLOCK, LANE};
+use crate::scan::blocks::{BLOCK, LANE, bits, lanes};
 
 /// The bytes that tell tokens apart.
 #[derive(Clone, Copy, Debug)]
@@ -99,8 +99,7 @@ struct Lanes([u8x16; BLOCK / LANE]);
 impl Lanes {
     #[inline(always)]
     fn of(block: &[u8; BLOCK]) -> Self {
-        let (lanes, _) = block.as_chunks::<LANE>();
-        Self(std::array::from_fn(|index| u8x16::new(lanes[index])))
+        Self(lanes(block))
     }
 
     #[inline(always)]
@@ -110,8 +109,7 @@ impl Lanes {
 
     #[inline(always)]
     fn mask(self, such: impl Fn(u8x16) -> u8x16) -> u64 {
-        let [first, second, third, fourth] = self.0.map(|lane| u64::from(such(lane).to_bitmask()));
-        first | second << 16 | third << 32 | fourth << 48
+        bits(self.0.map(such))
     }
 
     #[inline(always)]

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use http::Method;
 use modegate_filters::rollout::plan::Gate;
+use modegate_filters::rollout::report::printable;
 use serde_json::Value;
 
 use crate::cli::Failure;
@@ -152,8 +153,7 @@ fn gate(answer: &Value, gate: Gate, as_json: bool) -> Result<(), Failure> {
 }
 
 fn plain(value: &Value) -> String {
-    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-    value.as_str().unwrap_or_default().chars().map(plain).collect()
+    printable(value.as_str().unwrap_or_default())
 }
 
 fn on_off(value: &Value) -> &'static str {
