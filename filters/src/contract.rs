@@ -225,6 +225,9 @@ impl Reader {
             Some(value) if value.kind != Kind::Object => return invalid(Fault::NotAnObject),
             Some(value) => value,
         };
+        if let Some(mode) = alone(modes, &text::raw(chunks, &value.span)) {
+            return Reading { requested: Requested::Mode(mode), profile: None };
+        }
         let inner = text::slice(chunks, &value.span);
         // The span was scanned as part of its body, so it is an object and this cannot fail.
         let Ok(found) = scan(&self.0, &inner) else { return invalid(Fault::NotAnObject) };
@@ -256,6 +259,13 @@ impl Default for Reader {
     fn default() -> Reader {
         Reader::new()
     }
+}
+
+/// The mode of a value that is spelled as `JSON.stringify` spells a mode alone, which most are: that takes
+/// no scan.
+fn alone(modes: &Modes, value: &[u8]) -> Option<Mode> {
+    let name = value.strip_prefix(br#"{"mode":""#)?.strip_suffix(br#""}"#)?;
+    modes.iter().find(|(_, known)| known.as_bytes() == name).map(|(mode, _)| mode)
 }
 
 /// The string a value holds, if it is one of at most `limit` UTF-16 units.

@@ -42,8 +42,8 @@ fn before_query(target: &str) -> &str {
 fn is_plain(path: &str) -> bool {
     let bytes = path.as_bytes();
     let starts = bytes.first() == Some(&b'/') && bytes.get(1) != Some(&b'/');
-    let dotted = bytes.windows(2).any(|two| two == b"/.");
-    starts && !dotted && bytes.iter().all(|byte| UNTOUCHED[usize::from(*byte)])
+    let untouched = bytes.iter().fold(true, |all, byte| all & UNTOUCHED[usize::from(*byte)]);
+    starts && untouched && memchr::memmem::find(bytes, b"/.").is_none()
 }
 
 /// The bytes that the standard leaves in a path as they are, but for where dots make a segment.

@@ -22,7 +22,7 @@ use super::exchange::{Exchange, Payload};
 use super::framed::broken;
 use super::held_answer;
 use super::hop;
-use super::media::{is_event_stream, is_media};
+use super::media::Media;
 use super::origin::Origin;
 use super::pool::{Keep, Lease, Protocol};
 use super::record::Record;
@@ -63,7 +63,7 @@ async fn forward(mut exchange: Box<Exchange>) -> Answer {
         Payload::Held(outgoing) => outgoing,
         Payload::Unread(body) => {
             let timeouts = &snapshot.settings.timeouts;
-            let idle = match is_stream(&exchange.head.headers) {
+            let idle = match Media::of(&exchange.head.headers).is_stream() {
                 true => timeouts.stream_idle,
                 false => Some(timeouts.idle),
             };
@@ -93,7 +93,7 @@ async fn forward(mut exchange: Box<Exchange>) -> Answer {
                     None => refuse(record, Rejection::Unreachable, id.as_deref()),
                 };
             }
-            let streams = is_stream(answer.headers());
+            let streams = Media::of(answer.headers()).is_stream();
             let mut record = record;
             record.look_at(answer.status(), answer.headers());
             if !streams && held_answer::is_kept(&record) {
@@ -256,9 +256,4 @@ fn fault(error: &hyper::Error) -> Rejection {
         }
     }
     Rejection::Unreachable
-}
-
-/// Whether a body may be silent for long: an event stream, or the messages of a gRPC call.
-fn is_stream(headers: &HeaderMap) -> bool {
-    is_event_stream(headers) || is_media(headers, b"application/grpc")
 }

@@ -21,9 +21,9 @@ use crate::metrics::{Gauge, Held};
 /// the whole buffer that it was read into, twice this at least.
 const SMALL: usize = 4096;
 
-/// From so many bytes on a body is put together, in pieces of at least this size: what came in large
-/// buffers that were seldom full takes no more memory than it is long. A smaller one is not worth
-/// the copy.
+/// A body of more bytes than this, said or come, is put together, in pieces of at least this size:
+/// what came in large buffers that were seldom full takes no more memory than it is long. A smaller
+/// one is not worth the copy.
 const LARGE: usize = 1024 * 1024;
 
 /// A body read to its end.
@@ -67,6 +67,7 @@ async fn collect(
     let mut chunks: Vec<Bytes> = Vec::new();
     let mut tail = BytesMut::new();
     let mut length = 0;
+    let mut is_large = body.size_hint().lower() > LARGE as u64;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| broken(&error))?;
         // Trailers of an inspected body end here: it leaves with a Content-Length.
@@ -79,12 +80,13 @@ async fn collect(
         if memory.add(data.len() as u64) > settings.limits.body_memory as u64 {
             return Err(Rejection::BodyMemory);
         }
-        if length <= LARGE && (data.len() >= SMALL || chunks.is_empty()) {
+        is_large |= length > LARGE;
+        if !is_large && (data.len() >= SMALL || chunks.is_empty()) {
             put_away(&mut tail, &mut chunks);
             chunks.push(data);
             continue;
         }
-        if length > LARGE && tail.capacity() - tail.len() < data.len() {
+        if is_large && tail.capacity() - tail.len() < data.len() {
             put_away(&mut tail, &mut chunks);
             // All that is to come, where that was said: what is not written to takes no memory.
             let left = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);

@@ -9,6 +9,9 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
+static HOP: [HeaderName; 7] =
+    [CONNECTION, TRANSFER_ENCODING, UPGRADE, TE, KEEP_ALIVE, PROXY_CONNECTION, HTTP2_SETTINGS];
+
 /// Whether an answer's length is said at most once and in one way.
 pub fn says_one_length(headers: &HeaderMap) -> bool {
     let once = |name: HeaderName, valid: fn(&[u8]) -> bool| {
@@ -28,16 +31,23 @@ pub fn says_one_length(headers: &HeaderMap) -> bool {
 
 /// Removes them, and what `Connection` nominates; gives the protocol that an upgrade asks for.
 pub fn strip(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    // Most heads have none: one look at each name costs less than one look-up of each of these.
-    if !headers.keys().any(is_hop) {
+    // One look at each name costs less than one look-up of each of these.
+    let mut there = [false; HOP.len()];
+    for name in headers.keys() {
+        for (there, hop) in there.iter_mut().zip(&HOP) {
+            *there |= name == hop;
+        }
+    }
+    if there == [false; HOP.len()] {
         return None;
     }
-    let upgrade = upgrade(headers);
-    if headers.contains_key(TRANSFER_ENCODING) {
+    let [connection, coded, upgrades, ..] = there;
+    let upgrade = if upgrades { upgrade(headers) } else { None };
+    if coded {
         // Of two lengths the coding is the one that was read (RFC 9112, section 6.3).
         headers.remove(CONTENT_LENGTH);
     }
-    if headers.contains_key(CONNECTION) {
+    if connection {
         let nominated: Vec<HeaderName> = tokens(headers)
             .filter(|token| !token.eq_ignore_ascii_case(b"keep-alive"))
             .filter_map(|token| HeaderName::from_bytes(token).ok())
@@ -46,15 +56,10 @@ pub fn strip(headers: &mut HeaderMap) -> Option<HeaderValue> {
             headers.remove(name);
         }
     }
-    while let Some(name) = headers.keys().find(|name| is_hop(name)).cloned() {
-        headers.remove(name);
+    for (hop, _) in HOP.iter().zip(there).filter(|(_, there)| *there) {
+        headers.remove(hop);
     }
     upgrade
-}
-
-fn is_hop(name: &HeaderName) -> bool {
-    matches!(*name, CONNECTION | TE | TRANSFER_ENCODING | UPGRADE)
-        || [KEEP_ALIVE, PROXY_CONNECTION, HTTP2_SETTINGS].contains(name)
 }
 
 /// Whether the client says that it takes trailers (RFC 9110, section 10.1.4), which gRPC insists on.

@@ -16,7 +16,7 @@ use modegate_filters::stream::{Ending, Observer, Style};
 use modegate_filters::tags;
 use percent_encoding::percent_decode;
 
-use super::media::{is_event_stream, is_media};
+use super::media::Media;
 use super::named::Named;
 use crate::digest::DigestKey;
 
@@ -78,22 +78,25 @@ pub struct Brought {
 impl Witness {
     /// A look at the answer with this head.
     pub fn of(asked: Asked, headers: &HeaderMap, modes: &Modes, digests: &DigestKey) -> Witness {
+        let media = Media::of(headers);
         let encoded = headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity");
         let body = match () {
             () if encoded => Body::Unread,
-            () if is_event_stream(headers) => {
+            () if media == Media::Events => {
                 Body::Events(Box::new(Observer::new(asked.dialect, asked.route)))
             }
-            () if is_media(headers, b"application/json") => {
-                Body::Document { pieces: Vec::new(), size: 0 }
-            }
+            () if media == Media::Json => Body::Document { pieces: Vec::new(), size: 0 },
             () => Body::Unread,
         };
         let (mode, is_foreign, last_event, spoke) = (None, false, None, false);
-        let (is_whole, no_response) = (!is_event_stream(headers), false);
+        let (is_whole, no_response) = (media != Media::Events, false);
         let mut witness =
             Witness { asked, body, mode, is_foreign, last_event, spoke, is_whole, no_response };
-        let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        // Most answers carry none of them: one look at each name costs less than a look-up of each.
+        let tagged = headers.keys().any(tags::is_tag);
+        let said = |name| {
+            tagged.then(|| headers.get(name)).flatten().and_then(|value| value.to_str().ok())
+        };
         witness.note(
             &Acknowledged {
                 mode: said(tags::MODE).filter(|name| !name.is_empty()).map(|name| {
