@@ -17,8 +17,15 @@ const NO_RESPONSE_LIMIT: usize = 4096;
 /// Whether a short document has [`NO_RESPONSE`] for one of its strings, whichever dialect it is in.
 pub fn is_no_response(chunks: &[Bytes]) -> bool {
     let length = chunks.iter().map(Bytes::len).sum::<usize>();
-    length <= NO_RESPONSE_LIMIT
-        && memchr::memmem::find(&text::raw(chunks, &(0..length)), NO_RESPONSE).is_some()
+    if length > NO_RESPONSE_LIMIT {
+        return false;
+    }
+    let text = text::raw(chunks, &(0..length));
+    // A search for all of it takes longer to set up than most answers take to look through.
+    memchr::memchr_iter(NO_RESPONSE[1], &text).any(|at| {
+        let quote = at.checked_sub(1).and_then(|quote| text.get(quote..));
+        quote.is_some_and(|rest| rest.starts_with(NO_RESPONSE))
+    })
 }
 
 /// The longest JSON-RPC id that is read, in bytes as it is written.

@@ -43,7 +43,8 @@ fn is_plain(path: &str) -> bool {
     let bytes = path.as_bytes();
     let starts = bytes.first() == Some(&b'/') && bytes.get(1) != Some(&b'/');
     let untouched = bytes.iter().fold(true, |all, byte| all & UNTOUCHED[usize::from(*byte)]);
-    starts && untouched && memchr::memmem::find(bytes, b"/.").is_none()
+    let begins = |dot: usize| dot.checked_sub(1).is_some_and(|before| bytes[before] == b'/');
+    starts && untouched && !memchr::memchr_iter(b'.', bytes).any(begins)
 }
 
 /// The bytes that the standard leaves in a path as they are, but for where dots make a segment.

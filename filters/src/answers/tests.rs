@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use super::{Acknowledged, Answers};
+use super::{Acknowledged, Answers, is_no_response};
 use crate::contract::{Fault, Mode, Modes, Requested};
 
 fn modes() -> Modes {
@@ -103,4 +103,33 @@ fn what_was_said_first_stands() {
         id: Some("1".to_owned()),
     };
     assert_eq!(said, expected);
+}
+
+#[test]
+fn no_response() {
+    let padded =
+        |length: usize| format!(r#"{{"a":"{}","text":"(no response)"}}"#, "a".repeat(length));
+    let cases = [
+        (r#"{"text":"(no response)","agentName":"Eliza"}"#, true),
+        (r#""(no response)""#, true),
+        (r#"["((","(no response)"]"#, true),
+        (r#"{"text":"(no response) "}"#, false),
+        (r#"{"text":"so: (no response)"}"#, false),
+        (r#"{"text":"(no response"#, false),
+        ("(no response)\"", false),
+        ("(", false),
+        ("", false),
+        (&padded(4000), true),
+        (&padded(5000), false),
+    ];
+    for (document, expected) in cases {
+        for cut in [0, 1, document.len() / 2, document.len()] {
+            let document = Bytes::copy_from_slice(document.as_bytes());
+            let chunks = [
+                document.slice(..cut.min(document.len())),
+                document.slice(cut.min(document.len())..),
+            ];
+            assert_eq!(is_no_response(&chunks), expected, "{document:?} cut at {cut}");
+        }
+    }
 }
