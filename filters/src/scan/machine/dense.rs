@@ -91,7 +91,11 @@ impl Scanner<'_> {
         };
         let from = Place { at: here.at, nesting: here.nesting };
         let watch = &self.watch;
-        let wanted = watched.then_some(|at: usize| watch.is_wanted(chunk.get(at..).unwrap_or(&[])));
+        // A call in the loop over blocks would cost it what vectors it keeps in registers.
+        let wanted = watched.then_some(
+            #[inline(always)]
+            |at: usize| watch.is_wanted(chunk.get(at..).unwrap_or(&[])),
+        );
         let bounds = Bounds { floor, wanted };
         let place = bulk::read(self.level, chunk, from, &mut self.outer, &bounds);
         self.patience = match watched && place.at - from.at < FEW {
