@@ -1,10 +1,7 @@
 //! Looks at 64 bytes at once, in vectors as wide as the processor has them, and short looks at 16.
 
-#[cfg(test)]
-use fearless_simd::Level;
 use fearless_simd::prelude::*;
-use fearless_simd::u8x64;
-use wide::u8x16;
+use fearless_simd::{Level, dispatch, u8x16, u8x64};
 
 /// How many bytes a mask covers.
 pub(super) const BLOCK: usize = 64;
@@ -26,38 +23,33 @@ pub(super) fn is_plain<S: Simd>(block: u8x64<S>) -> bool {
 
 /// The backslashes, quotes and control characters in a lane.
 #[inline(always)]
-pub(super) fn special_in_lane(lane: &[u8; LANE]) -> u32 {
-    let bytes = u8x16::new(*lane);
-    (is_backslash(bytes) | is_end(bytes)).to_bitmask()
+pub(super) fn special_in_lane(lane: &[u8; LANE]) -> u64 {
+    // What every processor has can be used without a call.
+    dispatch!(Level::baseline(), simd => {
+        let bytes = u8x16::from_slice(simd, lane);
+        ((bytes ^ SWAP).simd_le(b' ') | bytes.simd_eq(b'\\')).to_bitmask()
+    })
 }
 
 /// Swaps the quote with the space and so joins it to the control characters, which stay among themselves.
 const SWAP: u8 = b'"' ^ b' ';
 
-#[inline(always)]
-fn is_end(bytes: u8x16) -> u8x16 {
-    let swapped = bytes ^ u8x16::splat(SWAP);
-    swapped.min(u8x16::splat(b' ')).simd_eq(swapped)
-}
-
-#[inline(always)]
-fn is_backslash(bytes: u8x16) -> u8x16 {
-    bytes.simd_eq(u8x16::splat(b'\\'))
-}
-
 /// The blanks in a lane.
 #[inline]
-pub(super) fn blanks_in_lane(lane: &[u8; LANE]) -> u32 {
-    let bytes = u8x16::new(*lane);
-    let is = |byte| bytes.simd_eq(u8x16::splat(byte));
-    (is(b' ') | is(b'\n') | is(b'\r') | is(b'\t')).to_bitmask()
+pub(super) fn blanks_in_lane(lane: &[u8; LANE]) -> u64 {
+    dispatch!(Level::baseline(), simd => {
+        let bytes = u8x16::from_slice(simd, lane);
+        let is = |byte| bytes.simd_eq(byte);
+        (is(b' ') | is(b'\n') | is(b'\r') | is(b'\t')).to_bitmask()
+    })
 }
 
 /// The digits in a lane.
 #[inline]
-pub(super) fn digits_in_lane(lane: &[u8; LANE]) -> u32 {
-    let value = u8x16::new(*lane) - u8x16::splat(b'0');
-    value.min(u8x16::splat(9)).simd_eq(value).to_bitmask()
+pub(super) fn digits_in_lane(lane: &[u8; LANE]) -> u64 {
+    dispatch!(Level::baseline(), simd => {
+        (u8x16::from_slice(simd, lane) - b'0').simd_le(9).to_bitmask()
+    })
 }
 
 /// What this processor can be asked to use, the best first.
@@ -77,7 +69,6 @@ pub(super) fn levels() -> Vec<Level> {
 
 #[cfg(test)]
 mod tests {
-    use fearless_simd::dispatch;
     use proptest::prelude::*;
 
     use super::*;
@@ -89,7 +80,7 @@ mod tests {
             assert_eq!(plain, !block.iter().any(special), "{block:?} with {level:?}");
         }
         let lane = block.first_chunk().expect("a block is longer than a lane");
-        let naive = lane.iter().rev().fold(0, |mask, byte| mask << 1 | u32::from(special(byte)));
+        let naive = lane.iter().rev().fold(0, |mask, byte| mask << 1 | u64::from(special(byte)));
         assert_eq!(special_in_lane(lane), naive, "{block:?}");
     }
 
@@ -111,7 +102,7 @@ mod tests {
         for byte in 0..=u8::MAX {
             let mut lane = [b'x'; LANE];
             lane[5] = byte;
-            let bit = |is: bool| u32::from(is) << 5;
+            let bit = |is: bool| u64::from(is) << 5;
             assert_eq!(blanks_in_lane(&lane), bit(b" \t\r\n".contains(&byte)), "{byte:#x}");
             assert_eq!(digits_in_lane(&lane), bit(byte.is_ascii_digit()), "{byte:#x}");
         }
