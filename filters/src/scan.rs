@@ -2,11 +2,12 @@
 //! It decides neither what a member's value means ([`crate::contract`]) nor what to do about it ([`crate::edit`]).
 //!
 //! The grammar is in `machine` (any byte, any state: it alone judges), `machine::dense` (the common course, quickly) and
-//! `bulk` (64 bytes at once, where nothing is to be noted); `strings`, `runs` and `blocks` read many bytes at once;
-//! `watch` writes down what was found.
+//! `bulk` (64 bytes at once, where nothing is to be noted); `strings`, `escapes`, `runs` and `blocks` read many bytes at
+//! once; `watch` writes down what was found.
 
 mod blocks;
 mod bulk;
+mod escapes;
 mod found;
 mod machine;
 mod nesting;

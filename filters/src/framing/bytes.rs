@@ -1,6 +1,7 @@
 //! Which bytes may stand where, and how far they go.
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u8x16};
 
 const LANE: usize = 16;
 
@@ -62,29 +63,28 @@ pub(super) fn skip(class: Class, bytes: &[u8], at: usize) -> usize {
 /// The same for [`Class::Target`], in steps of a lane.
 #[inline]
 pub(super) fn skip_target(bytes: &[u8], at: usize) -> usize {
-    let at = skip_lanes(bytes, at, |lane| {
-        let above = lane - u8x16::splat(b'!');
-        above.min(u8x16::splat(b'~' - b'!')).simd_eq(above).to_bitmask() ^ 0xFFFF
-    });
+    let at = dispatch!(Level::baseline(), simd => skip_lanes(bytes, at, |lane| {
+        (u8x16::from_slice(simd, lane) - b'!').simd_gt(b'~' - b'!').to_bitmask()
+    }));
     skip(Class::Target, bytes, at)
 }
 
 /// The same for [`Class::Text`].
 #[inline]
 pub(super) fn skip_text(bytes: &[u8], at: usize) -> usize {
-    let at = skip_lanes(bytes, at, |lane| {
-        let control = lane.min(u8x16::splat(b' ' - 1)).simd_eq(lane);
-        (control | lane.simd_eq(u8x16::splat(0x7F))).to_bitmask()
-    });
+    let at = dispatch!(Level::baseline(), simd => skip_lanes(bytes, at, |lane| {
+        let lane = u8x16::from_slice(simd, lane);
+        (lane.simd_lt(b' ') | lane.simd_eq(0x7F)).to_bitmask()
+    }));
     skip(Class::Text, bytes, at)
 }
 
 /// The place of the first bit that is set for a lane, or where no whole lane is left.
 #[inline]
-fn skip_lanes(bytes: &[u8], at: usize, stops: impl Fn(u8x16) -> u32) -> usize {
+fn skip_lanes(bytes: &[u8], at: usize, stops: impl Fn(&[u8; LANE]) -> u64) -> usize {
     let mut at = at;
     while let Some(lane) = bytes.get(at..).and_then(<[u8]>::first_chunk::<LANE>) {
-        match stops(u8x16::new(*lane)) {
+        match stops(lane) {
             0 => at += LANE,
             stops => return at + stops.trailing_zeros() as usize,
         }

@@ -1,86 +1,70 @@
-//! Where in 64 bytes of a string something other than plain text stands, as bit masks: bit `i` is byte `i`.
+//! Looks at 64 bytes at once, in vectors as wide as the processor has them, and short looks at 16.
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u8x16, u8x64};
 
 /// How many bytes a mask covers.
 pub(super) const BLOCK: usize = 64;
 /// How many bytes the short looks take in.
 pub(super) const LANE: usize = 16;
 
-/// What interrupts plain text in a block of a string.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Masks {
-    pub(super) backslashes: u64,
-    /// Quotes and control characters.
-    pub(super) ends: u64,
+/// 64 bytes as the processor takes them.
+#[inline(always)]
+pub(super) fn load<S: Simd>(simd: S, block: &[u8; BLOCK]) -> u8x64<S> {
+    u8x64::from_slice(simd, block)
 }
 
+/// Whether a string's block holds neither quotes nor backslashes nor control characters.
 #[inline(always)]
-pub(super) fn masks(block: &[u8; BLOCK]) -> Masks {
-    let lanes = lanes(block);
-    Masks { backslashes: bits(lanes.map(is_backslash)), ends: bits(lanes.map(is_end)) }
-}
-
-/// Whether nothing interrupts a block: fewer steps than [`masks`] takes.
-#[inline(always)]
-pub(super) fn is_plain(block: &[u8; BLOCK]) -> bool {
-    let [first, second, third, fourth] = lanes(block);
-    let lowest = |bits: u8x16| {
-        let (one, other) = ((first ^ bits).min(second ^ bits), (third ^ bits).min(fourth ^ bits));
-        one.min(other)
-    };
-    let ends = lowest(u8x16::splat(SWAP));
-    let end = ends.min(u8x16::splat(b' ')).simd_eq(ends);
-    let backslash = lowest(u8x16::splat(b'\\')).simd_eq(u8x16::splat(0));
-    (end | backslash).to_bitmask() == 0
+pub(super) fn is_plain<S: Simd>(block: u8x64<S>) -> bool {
+    let ends = (block ^ SWAP).simd_le(b' ');
+    !(ends | block.simd_eq(b'\\')).any_true()
 }
 
 /// The backslashes, quotes and control characters in a lane.
 #[inline(always)]
-pub(super) fn special_in_lane(lane: &[u8; LANE]) -> u32 {
-    let bytes = u8x16::new(*lane);
-    (is_backslash(bytes) | is_end(bytes)).to_bitmask()
+pub(super) fn special_in_lane(lane: &[u8; LANE]) -> u64 {
+    // What every processor has can be used without a call.
+    dispatch!(Level::baseline(), simd => {
+        let bytes = u8x16::from_slice(simd, lane);
+        ((bytes ^ SWAP).simd_le(b' ') | bytes.simd_eq(b'\\')).to_bitmask()
+    })
 }
 
 /// Swaps the quote with the space and so joins it to the control characters, which stay among themselves.
 const SWAP: u8 = b'"' ^ b' ';
 
-#[inline(always)]
-fn is_end(bytes: u8x16) -> u8x16 {
-    let swapped = bytes ^ u8x16::splat(SWAP);
-    swapped.min(u8x16::splat(b' ')).simd_eq(swapped)
-}
-
-#[inline(always)]
-fn is_backslash(bytes: u8x16) -> u8x16 {
-    bytes.simd_eq(u8x16::splat(b'\\'))
-}
-
-#[inline(always)]
-pub(super) fn lanes(block: &[u8; BLOCK]) -> [u8x16; 4] {
-    let (lanes, _) = block.as_chunks::<LANE>();
-    std::array::from_fn(|index| u8x16::new(lanes[index]))
-}
-
-#[inline(always)]
-pub(super) fn bits(lanes: [u8x16; 4]) -> u64 {
-    let [first, second, third, fourth] = lanes.map(|lane| u64::from(lane.to_bitmask()));
-    first | second << 16 | third << 32 | fourth << 48
-}
-
 /// The blanks in a lane.
 #[inline]
-pub(super) fn blanks_in_lane(lane: &[u8; LANE]) -> u32 {
-    let bytes = u8x16::new(*lane);
-    let is = |byte| bytes.simd_eq(u8x16::splat(byte));
-    (is(b' ') | is(b'\n') | is(b'\r') | is(b'\t')).to_bitmask()
+pub(super) fn blanks_in_lane(lane: &[u8; LANE]) -> u64 {
+    dispatch!(Level::baseline(), simd => {
+        let bytes = u8x16::from_slice(simd, lane);
+        let is = |byte| bytes.simd_eq(byte);
+        (is(b' ') | is(b'\n') | is(b'\r') | is(b'\t')).to_bitmask()
+    })
 }
 
 /// The digits in a lane.
 #[inline]
-pub(super) fn digits_in_lane(lane: &[u8; LANE]) -> u32 {
-    let value = u8x16::new(*lane) - u8x16::splat(b'0');
-    value.min(u8x16::splat(9)).simd_eq(value).to_bitmask()
+pub(super) fn digits_in_lane(lane: &[u8; LANE]) -> u64 {
+    dispatch!(Level::baseline(), simd => {
+        (u8x16::from_slice(simd, lane) - b'0').simd_le(9).to_bitmask()
+    })
+}
+
+/// What this processor can be asked to use, the best first.
+#[cfg(test)]
+pub(super) fn levels() -> Vec<Level> {
+    let best = Level::new();
+    #[cfg(target_arch = "x86_64")]
+    let others = [
+        best.as_avx2().map(Simd::level),
+        best.as_sse4_2().map(Simd::level),
+        best.as_sse2().map(Simd::level),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let others: [Option<Level>; 0] = [];
+    [best].into_iter().chain(others.into_iter().flatten()).collect()
 }
 
 #[cfg(test)]
@@ -89,24 +73,15 @@ mod tests {
 
     use super::*;
 
-    fn naive(block: &[u8]) -> Masks {
-        let mask = |wanted: fn(u8) -> bool| {
-            let bits = block.iter().enumerate();
-            bits.fold(0, |mask, (index, byte)| mask | u64::from(wanted(*byte)) << index)
-        };
-        Masks {
-            backslashes: mask(|byte| byte == b'\\'),
-            ends: mask(|byte| byte == b'"' || byte < 0x20),
-        }
-    }
-
     fn check(block: &[u8; BLOCK]) {
-        let naive = naive(block);
-        let special = naive.backslashes | naive.ends;
-        assert_eq!(masks(block), naive, "{block:?}");
-        assert_eq!(is_plain(block), special == 0, "{block:?}");
+        let special = |byte: &u8| *byte == b'\\' || *byte == b'"' || *byte < b' ';
+        for level in levels() {
+            let plain = dispatch!(level, simd => is_plain(load(simd, block)));
+            assert_eq!(plain, !block.iter().any(special), "{block:?} with {level:?}");
+        }
         let lane = block.first_chunk().expect("a block is longer than a lane");
-        assert_eq!(u64::from(special_in_lane(lane)), special & 0xFFFF, "{block:?}");
+        let naive = lane.iter().rev().fold(0, |mask, byte| mask << 1 | u64::from(special(byte)));
+        assert_eq!(special_in_lane(lane), naive, "{block:?}");
     }
 
     #[test]
@@ -127,7 +102,7 @@ mod tests {
         for byte in 0..=u8::MAX {
             let mut lane = [b'x'; LANE];
             lane[5] = byte;
-            let bit = |is: bool| u32::from(is) << 5;
+            let bit = |is: bool| u64::from(is) << 5;
             assert_eq!(blanks_in_lane(&lane), bit(b" \t\r\n".contains(&byte)), "{byte:#x}");
             assert_eq!(digits_in_lane(&lane), bit(byte.is_ascii_digit()), "{byte:#x}");
         }

@@ -8,14 +8,20 @@ mod order;
 mod runs;
 mod scalars;
 
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch};
+
 use self::levels::{Brackets, Levels};
 use self::marks::Marks;
 use self::order::{Order, Tokens};
 use self::runs::between_pairs;
 use self::scalars::Scalars;
-use super::blocks::BLOCK;
+use super::blocks::{self, BLOCK};
+use super::escapes::Escapes;
 use super::nesting::{Nesting, Outer, kept, put_back};
-use super::strings::{self, WINDOW};
+
+/// A block and what a word that begins in its last place needs to be told.
+const WINDOW: usize = BLOCK + 8;
 
 /// Where reading begins, before a value, or stops: behind a comma, a colon or a bracket.
 #[derive(Clone, Copy, Debug)]
@@ -34,13 +40,25 @@ pub(super) struct Bounds<W> {
 
 /// Reads on from `from` and answers where it stopped.
 pub(super) fn read<W: Fn(usize) -> bool>(
+    level: Level,
+    chunk: &[u8],
+    from: Place,
+    outer: &mut Outer,
+    bounds: &Bounds<W>,
+) -> Place {
+    dispatch!(level, simd => read_by(simd, chunk, from, outer, bounds))
+}
+
+#[inline(always)]
+fn read_by<S: Simd, W: Fn(usize) -> bool>(
+    simd: S,
     chunk: &[u8],
     from: Place,
     outer: &mut Outer,
     bounds: &Bounds<W>,
 ) -> Place {
     let mut reader = Reader {
-        escaped: 0,
+        escapes: Escapes::default(),
         string: 0,
         scalars: Scalars::default(),
         order: Order::before_a_value(),
@@ -50,8 +68,7 @@ pub(super) fn read<W: Fn(usize) -> bool>(
     let mut at = from.at;
     while let Some(window) = chunk.get(at..).and_then(<[u8]>::first_chunk::<WINDOW>) {
         let before = (reader.nesting, kept(outer));
-        let Some(block) = reader.block(window, outer, bounds.floor) else {
-            put_back(outer, before.1);
+        let Some(block) = reader.block(simd, window, outer, bounds.floor) else {
             break;
         };
         let mut stops = block.leaves | block.faults;
@@ -85,8 +102,7 @@ pub(super) fn read<W: Fn(usize) -> bool>(
 
 /// What the blocks before leave over.
 struct Reader {
-    /// 1 where the first byte belongs to an escape.
-    escaped: u64,
+    escapes: Escapes,
     /// All ones in a string.
     string: u64,
     scalars: Scalars,
@@ -109,15 +125,20 @@ struct Block {
 impl Reader {
     /// `None` where an escape is none.
     #[inline(always)]
-    fn block(&mut self, window: &[u8; WINDOW], outer: &mut Outer, floor: usize) -> Option<Block> {
-        let block: &[u8; BLOCK] = window.first_chunk()?;
+    fn block<S: Simd>(
+        &mut self,
+        simd: S,
+        window: &[u8; WINDOW],
+        outer: &mut Outer,
+        floor: usize,
+    ) -> Option<Block> {
+        let block = blocks::load(simd, window.first_chunk()?);
         let marks = Marks::of(block);
-        let escapes = strings::escapes(marks.backslashes & !self.escaped);
-        let quotes = marks.quotes & !(escapes << 1 | self.escaped);
-        self.escaped = escapes >> (BLOCK - 1);
-        if escapes != 0 && !strings::all_whole(window, escapes) {
+        let escapes = self.escapes.read(block, marks.backslashes, marks.quotes);
+        if escapes.faults != 0 {
             return None;
         }
+        let quotes = marks.quotes & !escapes.letters;
         let strings = between_pairs(quotes) ^ self.string;
         self.string = 0_u64.wrapping_sub(strings >> (BLOCK - 1));
 
@@ -134,7 +155,7 @@ impl Reader {
             Brackets { all: marks.opens | marks.closes, opens: marks.opens, braces: marks.braces };
         let between = brackets.all | marks.commas | marks.colons;
         let scalars = outside & !(between | marks.blanks);
-        let scalars = self.scalars.read(window, block, scalars, marks.digits);
+        let scalars = self.scalars.read(simd, window, block, scalars, marks.digits);
         let levels = Levels::read(brackets, self.nesting, outer, floor);
         self.nesting = levels.nesting;
         let order = self.order.read(Tokens {

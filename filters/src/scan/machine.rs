@@ -5,6 +5,8 @@ mod dense;
 
 use std::num::NonZeroUsize;
 
+use fearless_simd::Level;
+
 use super::found::{Found, Kind, Malformed};
 use super::nesting::{Container, Nesting, Outer};
 use super::number::{Part, Step};
@@ -20,6 +22,8 @@ const MOST_MARKS: u8 = 2;
 /// A scan that takes its body chunk by chunk. Where the chunks end makes no difference to its answer.
 #[derive(Debug)]
 pub struct Scanner<'w> {
+    /// Which vectors the processor has.
+    level: Level,
     state: State,
     nesting: Nesting,
     outer: Outer,
@@ -76,7 +80,13 @@ impl<'w> Scanner<'w> {
     /// A scan for these members, at the body's first byte.
     #[must_use]
     pub fn new(wanted: &'w Wanted) -> Self {
+        Self::with(Level::new(), wanted)
+    }
+
+    /// The same, by vectors no wider than `level` has them.
+    pub(super) fn with(level: Level, wanted: &'w Wanted) -> Self {
         Self {
+            level,
             state: State::Mark(0),
             nesting: Nesting::default(),
             outer: Outer::new(),
@@ -131,7 +141,7 @@ impl<'w> Scanner<'w> {
         self.key_from = 0;
         while let Some(&byte) = chunk.get(at) {
             if let State::Text(role) = self.state {
-                at = strings::skip(chunk, at);
+                at = strings::skip(self.level, chunk, at);
                 match chunk.get(at) {
                     Some(b'"') => {
                         self.string_end(role, chunk, at);

@@ -41,7 +41,7 @@ const SHORT: usize = 4;
 fn past(
     bytes: &[u8],
     mut at: usize,
-    in_lane: impl Fn(&[u8; LANE]) -> u32,
+    in_lane: impl Fn(&[u8; LANE]) -> u64,
     is: impl Fn(u8) -> bool,
 ) -> usize {
     while let Some(lane) = bytes.get(at..).and_then(<[u8]>::first_chunk) {

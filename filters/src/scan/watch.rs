@@ -112,7 +112,7 @@ impl<'w> Watch<'w> {
     }
 
     /// Whether the key that begins after the quote before `text` is a wanted member's, or may be.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_wanted(&self, text: &[u8]) -> bool {
         let Some(level) = self.levels.get(self.open.wrapping_sub(1)) else {
             return false;

@@ -1,6 +1,8 @@
 //! The brackets of a block, one by one but without asking which comes: which containers they leave, and in which one
 //! each byte stands.
 
+use std::hint::select_unpredictable;
+
 use crate::scan::nesting::{Container, Nesting, Outer};
 
 /// The brackets in a block.
@@ -82,13 +84,14 @@ impl Levels {
         }
         let in_objects = fill(walk.objects, was_object, brackets.all);
         let closes = brackets.all & !brackets.opens;
+        let lowest = fill(walk.lowest, was_lowest, brackets.all);
         let closed = (in_objects | walk.objects) << 1 | was_object;
         Self {
             nesting: walk.nesting,
             in_objects,
-            lowest: fill(walk.lowest, was_lowest, brackets.all),
+            lowest,
             faults: closes & (closed ^ brackets.braces),
-            leaves: walk.leaves,
+            leaves: closes & ((lowest | walk.lowest) << 1 | was_lowest),
         }
     }
 }
@@ -102,7 +105,8 @@ struct Walk {
     objects: u64,
     /// Brackets behind which it is the lowest that is ours.
     lowest: u64,
-    leaves: u64,
+    /// Whether that was closed.
+    left: bool,
 }
 
 impl Walk {
@@ -120,26 +124,29 @@ impl Walk {
     fn above_the_floor(&mut self, brackets: Brackets) {
         let mut inner = self.nesting.inner();
         brackets.each(|at, open, pushed| {
-            inner = (inner << open | pushed) >> (open ^ 1);
+            inner = select_unpredictable(open == 1, inner << 1 | pushed, inner >> 1);
             self.objects |= (inner & 1) << at;
         });
-        let depth = self.nesting.depth() + brackets.opens() - brackets.closes();
-        self.nesting = Nesting::of(depth, inner);
+        self.nesting = Nesting::of(self.depth_behind(brackets), inner);
     }
 
     #[inline(always)]
     fn near_the_floor(&mut self, brackets: Brackets) {
         let mut inner = self.nesting.inner();
-        let floor = self.floor as u64;
-        let mut above = (self.nesting.depth() as u64).wrapping_sub(floor);
+        // The lowest container's level, and nothing once that is left.
+        let mut lowest = 1_u64 << (self.nesting.depth() - self.floor);
         brackets.each(|at, open, pushed| {
-            inner = (inner << open | pushed) >> (open ^ 1);
-            above = above.wrapping_add(open << 1).wrapping_sub(1);
+            inner = select_unpredictable(open == 1, inner << 1 | pushed, inner >> 1);
+            lowest = select_unpredictable(open == 1, lowest << 1, lowest >> 1);
             self.objects |= (inner & 1) << at;
-            self.lowest |= u64::from(above == 0) << at;
-            self.leaves |= (above >> 63) << at;
+            self.lowest |= (lowest & 1) << at;
         });
-        self.nesting = Nesting::of(above.wrapping_add(floor) as usize, inner);
+        self.left = lowest == 0;
+        self.nesting = Nesting::of(self.depth_behind(brackets), inner);
+    }
+
+    fn depth_behind(&self, brackets: Brackets) -> usize {
+        (self.nesting.depth() + brackets.opens()).wrapping_sub(brackets.closes())
     }
 
     /// Where the brackets fill a word of levels, or empty it: a few bytes at once, most of which do not.
@@ -152,7 +159,7 @@ impl Walk {
             } else {
                 self.one_by_one(part, outer);
             }
-            if self.leaves != 0 {
+            if self.left {
                 break;
             }
         }
@@ -164,8 +171,8 @@ impl Walk {
             if open == 1 {
                 let object = pushed == 1;
                 nesting.open(if object { Container::Object } else { Container::Array }, outer);
-            } else if nesting.depth() == self.floor || self.leaves != 0 {
-                self.leaves |= 1 << at;
+            } else if nesting.depth() == self.floor || self.left {
+                self.left = true;
             } else {
                 nesting.close(outer);
             }

@@ -1,9 +1,10 @@
 //! What each of 64 bytes is, as bit masks: bit `i` is byte `i`. It knows no grammar: a comma in a string is a comma here.
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
+use fearless_simd::u8x64;
 
 use super::WINDOW;
-use crate::scan::blocks::{BLOCK, LANE, bits, lanes};
+use crate::scan::blocks::BLOCK;
 
 /// The bytes that tell tokens apart.
 #[derive(Clone, Copy, Debug)]
@@ -24,24 +25,22 @@ pub(super) struct Marks {
 
 impl Marks {
     #[inline(always)]
-    pub(super) fn of(block: &[u8; BLOCK]) -> Self {
-        let lanes = Lanes::of(block);
+    pub(super) fn of<S: Simd>(block: u8x64<S>) -> Self {
+        let is = |byte| block.simd_eq(byte);
         // `[` and `{`, `]` and `}` differ in one bit only.
-        let brackets = lanes.map(|bytes| bytes | splat(0x20));
+        let brackets = block | 0x20;
+        let blanks = is(b' ') | is(b'\n') | is(b'\r') | is(b'\t');
         Self {
-            quotes: lanes.equal(b'"'),
-            backslashes: lanes.equal(b'\\'),
-            controls: lanes.at_most(0x1F),
-            blanks: lanes.mask(|bytes| {
-                let is = |byte| bytes.simd_eq(splat(byte));
-                is(b' ') | is(b'\n') | is(b'\r') | is(b'\t')
-            }),
-            opens: brackets.equal(b'{'),
-            closes: brackets.equal(b'}'),
-            braces: lanes.mask(|bytes| (bytes & splat(0x20)).simd_eq(splat(0x20))),
-            commas: lanes.equal(b','),
-            colons: lanes.equal(b':'),
-            digits: lanes.map(|bytes| bytes - splat(b'0')).at_most(9),
+            quotes: is(b'"').to_bitmask(),
+            backslashes: is(b'\\').to_bitmask(),
+            controls: block.simd_lt(b' ').to_bitmask(),
+            blanks: blanks.to_bitmask(),
+            opens: brackets.simd_eq(b'{').to_bitmask(),
+            closes: brackets.simd_eq(b'}').to_bitmask(),
+            braces: block.simd_eq(brackets).to_bitmask(),
+            commas: is(b',').to_bitmask(),
+            colons: is(b':').to_bitmask(),
+            digits: (block - b'0').simd_le(9).to_bitmask(),
         }
     }
 }
@@ -57,73 +56,32 @@ pub(super) struct Signs {
 
 impl Signs {
     #[inline(always)]
-    pub(super) fn of(block: &[u8; BLOCK]) -> Self {
-        let lanes = Lanes::of(block);
+    pub(super) fn of<S: Simd>(block: u8x64<S>) -> Self {
         Self {
-            minus: lanes.equal(b'-'),
-            plus: lanes.equal(b'+'),
-            points: lanes.equal(b'.'),
-            exponents: lanes.map(|bytes| bytes | splat(0x20)).equal(b'e'),
+            minus: block.simd_eq(b'-').to_bitmask(),
+            plus: block.simd_eq(b'+').to_bitmask(),
+            points: block.simd_eq(b'.').to_bitmask(),
+            exponents: (block | 0x20).simd_eq(b'e').to_bitmask(),
         }
     }
 }
 
 #[inline(always)]
-pub(super) fn zeros(block: &[u8; BLOCK]) -> u64 {
-    Lanes::of(block).equal(b'0')
+pub(super) fn zeros<S: Simd>(block: u8x64<S>) -> u64 {
+    block.simd_eq(b'0').to_bitmask()
 }
 
 /// Where `true` or `null` begins, and where `false`.
 #[inline(always)]
-pub(super) fn words(window: &[u8; WINDOW]) -> (u64, u64) {
-    let [mut four, mut five] = [0; 2];
-    for lane in 0..BLOCK / LANE {
-        let load = |ahead: usize| {
-            let bytes = window.get(lane * LANE + ahead..).and_then(<[u8]>::first_chunk);
-            u8x16::new(*bytes.unwrap_or(&[0; LANE]))
-        };
-        let [zero, one, two, three, last] = [load(0), load(1), load(2), load(3), load(4)];
-        let is = |bytes: u8x16, byte| bytes.simd_eq(splat(byte));
-        let truth = is(zero, b't') & is(one, b'r') & is(two, b'u') & is(three, b'e');
-        let null = is(zero, b'n') & is(one, b'u') & is(two, b'l') & is(three, b'l');
-        let lie = is(zero, b'f') & is(one, b'a') & is(two, b'l') & is(three, b's') & is(last, b'e');
-        four |= u64::from((truth | null).to_bitmask()) << (lane * LANE);
-        five |= u64::from(lie.to_bitmask()) << (lane * LANE);
-    }
-    (four, five)
-}
-
-#[derive(Clone, Copy)]
-struct Lanes([u8x16; BLOCK / LANE]);
-
-impl Lanes {
-    #[inline(always)]
-    fn of(block: &[u8; BLOCK]) -> Self {
-        Self(lanes(block))
-    }
-
-    #[inline(always)]
-    fn map(self, to: impl Fn(u8x16) -> u8x16) -> Self {
-        Self(self.0.map(to))
-    }
-
-    #[inline(always)]
-    fn mask(self, such: impl Fn(u8x16) -> u8x16) -> u64 {
-        bits(self.0.map(such))
-    }
-
-    #[inline(always)]
-    fn equal(self, byte: u8) -> u64 {
-        self.mask(|bytes| bytes.simd_eq(splat(byte)))
-    }
-
-    #[inline(always)]
-    fn at_most(self, byte: u8) -> u64 {
-        self.mask(|bytes| bytes.min(splat(byte)).simd_eq(bytes))
-    }
-}
-
-#[inline(always)]
-fn splat(byte: u8) -> u8x16 {
-    u8x16::splat(byte)
+pub(super) fn words<S: Simd>(simd: S, window: &[u8; WINDOW]) -> (u64, u64) {
+    let from = |ahead: usize| u8x64::from_slice(simd, &window[ahead..ahead + BLOCK]);
+    let [zero, one, two, three, last] = [from(0), from(1), from(2), from(3), from(4)];
+    let truth = zero.simd_eq(b't') & one.simd_eq(b'r') & two.simd_eq(b'u') & three.simd_eq(b'e');
+    let null = zero.simd_eq(b'n') & one.simd_eq(b'u') & two.simd_eq(b'l') & three.simd_eq(b'l');
+    let lie = zero.simd_eq(b'f')
+        & one.simd_eq(b'a')
+        & two.simd_eq(b'l')
+        & three.simd_eq(b's')
+        & last.simd_eq(b'e');
+    ((truth | null).to_bitmask(), lie.to_bitmask())
 }

@@ -1,9 +1,11 @@
 //! Numbers and words, block by block. Every place that is wrong, or that shows what is wrong before it, is a fault.
 
+use fearless_simd::prelude::*;
+use fearless_simd::u8x64;
+
 use super::WINDOW;
 use super::marks::{self, Signs};
 use super::runs::{Before, Run};
-use crate::scan::blocks::BLOCK;
 
 /// What the blocks before leave over.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,10 +26,11 @@ pub(super) struct Read {
 impl Scalars {
     /// `scalars` are the bytes outside of strings that are no blanks, brackets, commas or colons.
     #[inline(always)]
-    pub(super) fn read(
+    pub(super) fn read<S: Simd>(
         &mut self,
+        simd: S,
         window: &[u8; WINDOW],
-        block: &[u8; BLOCK],
+        block: u8x64<S>,
         scalars: u64,
         digits: u64,
     ) -> Read {
@@ -39,7 +42,7 @@ impl Scalars {
         let mut word = self.word;
         self.word = 0;
         if scalars & !numeric != 0 {
-            let (four, five) = marks::words(window);
+            let (four, five) = marks::words(simd, window);
             let (four, five) = (four & scalars, five & scalars);
             faults |= (four | five) & !starts;
             let all = four | five;

@@ -1,9 +1,11 @@
 //! Whole blocks against single bytes, which never get as far as a block.
 
 use bytes::Bytes;
+use fearless_simd::Level;
 use proptest::prelude::*;
 
-use crate::scan::{Found, Malformed, Slot, Wanted, scan};
+use crate::scan::blocks::levels;
+use crate::scan::{Found, Malformed, Scanner, Slot, Wanted, scan};
 
 fn wanted() -> Wanted {
     Wanted::new()
@@ -19,10 +21,19 @@ fn by_bytes(wanted: &Wanted, body: &[u8]) -> Result<Found, Malformed> {
     scan(wanted, &bytes)
 }
 
+fn by_blocks(level: Level, wanted: &Wanted, body: &[u8]) -> Result<Found, Malformed> {
+    let mut scanner = Scanner::with(level, wanted);
+    scanner.push(body)?;
+    scanner.finish()
+}
+
 fn check(body: &[u8]) -> Result<(), TestCaseError> {
     let wanted = wanted();
-    let whole = scan(&wanted, &[Bytes::copy_from_slice(body)]);
-    prop_assert_eq!(whole, by_bytes(&wanted, body), "{}", String::from_utf8_lossy(body));
+    let expected = by_bytes(&wanted, body);
+    for level in levels() {
+        let whole = by_blocks(level, &wanted, body);
+        prop_assert_eq!(&whole, &expected, "{} with {:?}", String::from_utf8_lossy(body), level);
+    }
     Ok(())
 }
 
@@ -138,7 +149,10 @@ fn numbers_are_judged_alike_wherever_a_block_ends() {
         body.extend(&text);
         body.extend(b",1".repeat(150));
         body.push(b']');
-        let whole = scan(&wanted, &[Bytes::from(body.clone())]);
-        assert_eq!(whole, by_bytes(&wanted, &body), "{}", String::from_utf8_lossy(&text));
+        let expected = by_bytes(&wanted, &body);
+        for level in levels() {
+            let whole = by_blocks(level, &wanted, &body);
+            assert_eq!(whole, expected, "{} with {level:?}", String::from_utf8_lossy(&text));
+        }
     }
 }

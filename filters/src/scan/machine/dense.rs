@@ -91,9 +91,13 @@ impl Scanner<'_> {
         };
         let from = Place { at: here.at, nesting: here.nesting };
         let watch = &self.watch;
-        let wanted = watched.then_some(|at: usize| watch.is_wanted(chunk.get(at..).unwrap_or(&[])));
+        // A call in the loop over blocks would cost it what vectors it keeps in registers.
+        let wanted = watched.then_some(
+            #[inline(always)]
+            |at: usize| watch.is_wanted(chunk.get(at..).unwrap_or(&[])),
+        );
         let bounds = Bounds { floor, wanted };
-        let place = bulk::read(chunk, from, &mut self.outer, &bounds);
+        let place = bulk::read(self.level, chunk, from, &mut self.outer, &bounds);
         self.patience = match watched && place.at - from.at < FEW {
             true => MOST_SINGLY.min(2 * self.patience),
             false => SINGLY,
@@ -130,7 +134,7 @@ impl Scanner<'_> {
         }
         let key = Key { at: here.offset(), comma: here.comma };
         let from = here.at + 1;
-        here.at = strings::skip(here.chunk, from);
+        here.at = strings::skip(self.level, here.chunk, from);
         if here.byte() != Some(b'"') {
             self.key = key;
             self.key_from = from;
@@ -155,7 +159,7 @@ impl Scanner<'_> {
         let start = here.offset();
         let kind = match byte {
             b'"' => {
-                here.at = strings::skip(here.chunk, here.at + 1);
+                here.at = strings::skip(self.level, here.chunk, here.at + 1);
                 if here.byte() != Some(b'"') {
                     if here.noted {
                         self.watch.value(Kind::String, start);
