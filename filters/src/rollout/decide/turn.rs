@@ -198,23 +198,17 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    /// Sets the stage's flags; what is seen under them counts from anew.
+    /// Sets the stage's flags; what is seen under them counts from anew. Where it was done and somebody
+    /// undid it, the last stage has to pass again.
     fn apply(&mut self) {
-        let Some(stage) = self.stage() else { return self.stay() };
+        self.state.stage = self.plan.place(self.state.stage);
+        let Some(stage) = self.stage() else { return };
         self.desire(stage.flags, stage.share);
         self.state.stage_name.clone_from(&stage.name);
         self.state.evidence.next_stage();
         self.state.observing_since = None;
         self.state.stage_entered = self.at();
         self.enter(Phase::Applying);
-    }
-
-    /// Past the last stage its flags stay.
-    fn stay(&mut self) {
-        if let Some(last) = self.plan.stages.last() {
-            self.desire(last.flags, last.share);
-        }
-        self.enter(Phase::Done);
     }
 
     fn next_stage(&mut self) {

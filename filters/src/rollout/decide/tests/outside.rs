@@ -48,7 +48,7 @@ fn an_edit_that_raises_exposure_is_taken_back_and_one_that_lowers_it_stands() {
 }
 
 #[test]
-fn once_it_is_done_a_lesser_document_is_held_and_resume_takes_it_back() {
+fn once_it_is_done_a_lesser_document_is_held_and_resume_has_the_last_stage_pass_again() {
     let mut world = World::started();
     world.until(Phase::AwaitingApproval, 2);
     world.order(Verb::Approve);
@@ -57,7 +57,9 @@ fn once_it_is_done_a_lesser_document_is_held_and_resume_takes_it_back() {
     world.state = found(&world, Desired { generation: 90, share: Share::NONE, ..full }).state;
     assert_eq!((world.state.phase, world.state.desired.share), (Phase::Held, Share::NONE));
     assert_eq!(world.order(Verb::Resume).refused, []);
-    assert_eq!((world.state.phase, world.state.desired.share), (Phase::Done, full.share));
+    assert_eq!((world.state.phase, world.state.desired.share), (Phase::Applying, full.share));
+    world.until(Phase::Done, 4);
+    assert_eq!(world.state.desired.share, full.share);
 }
 
 #[test]
