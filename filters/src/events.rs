@@ -116,16 +116,16 @@ fn line_break(chunk: &[u8], from: usize) -> Option<(usize, u8)> {
     rest.get(at).map(|byte| (from + at, *byte))
 }
 
-fn is_break(byte: u8) -> bool {
-    byte == b'\n' || byte == b'\r'
-}
-
 /// What the lines of an event say. The two halves of CRLF are split like two breaks: an empty line says nothing.
 fn event(bytes: &Bytes, cut: bool) -> Option<Event> {
     let mut name = Bytes::new();
     let mut data: Option<Bytes> = None;
     let mut joined = Vec::new();
-    for line in bytes.split(|byte| is_break(*byte)) {
+    let mut from = 0;
+    while from < bytes.len() {
+        let to = line_break(bytes, from).map_or(bytes.len(), |(to, _)| to);
+        let line = bytes.get(from..to).unwrap_or(&[]);
+        from = to + 1;
         match field(line) {
             (b"event", value) => name = bytes.slice_ref(value),
             (b"data", value) => match &data {

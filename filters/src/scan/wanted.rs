@@ -145,7 +145,11 @@ impl Names {
     /// What the key spelled by `raw`, the bytes between its quotes, is to us.
     #[inline(never)]
     pub(super) fn find_raw(&self, raw: &[u8]) -> Hit {
-        let known = self.names.iter().find(|(name, _)| text::after(raw, &name.text) == Some(&[]));
+        let plain = !raw.contains(&b'\\');
+        let known = self.names.iter().find(|(name, _)| match plain {
+            true => name.text.as_bytes() == raw,
+            false => text::after(raw, &name.text) == Some(&[]),
+        });
         known.map_or_else(Hit::default, |(_, hit)| *hit)
     }
 
