@@ -3,7 +3,7 @@
 use crate::control_process::{CANARY, DOWNGRADED, FAST, ROUTE, STRIPPED, generation, until_flag};
 use crate::harness::{
     Client, End, Framing, Gone, Modegate, Origin, Piece, Request, Start, TOKEN, eventually,
-    settings,
+    settings, share,
 };
 
 const CHANGE: &str = r#"{"value":true,"actor":"mallory","reason":"r"}"#;
@@ -103,7 +103,7 @@ async fn an_address_of_every_interface_is_not_bound_by_mistake() {
     }
 }
 
-const STREAMS: usize = 100;
+const STREAMS: u64 = 1000;
 
 /// Case 85: streams go on through the kill switch, a reload that moves an upstream to where nobody
 /// is, and SIGTERM; what is asked meanwhile obeys at once.
@@ -118,7 +118,7 @@ async fn control_under_open_streams() {
     );
     let mut modegate = Modegate::start(&config).await;
     let mut streams = Vec::new();
-    for _ in 0..STREAMS {
+    for _ in 0..share(STREAMS) {
         let mut client = Client::connect(modegate.frontend()).await;
         client.write(Request::post("/api/chat/stream", "{}").bytes()).await;
         let steps = scripts.next().await;

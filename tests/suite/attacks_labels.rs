@@ -56,6 +56,35 @@ async fn no_content_type_hides_a_body() {
     }
 }
 
+/// Case 16: a body in another encoding is no JSON, also where its label says which.
+#[tokio::test]
+async fn no_charset_makes_another_encoding_readable() {
+    let attack = Attack::start(STRIPS).await;
+    let mut node = Node::start();
+    let text = String::from_utf8(BODY.to_vec()).unwrap();
+    for text in [text.clone(), format!("\u{feff}{text}")] {
+        let units = || text.encode_utf16();
+        let points = || text.chars().map(u32::from);
+        let encoded: [(&str, Vec<u8>); 4] = [
+            ("utf-16le", units().flat_map(u16::to_le_bytes).collect()),
+            ("utf-16be", units().flat_map(u16::to_be_bytes).collect()),
+            ("utf-32le", points().flat_map(u32::to_le_bytes).collect()),
+            ("utf-32be", points().flat_map(u32::to_be_bytes).collect()),
+        ];
+        for (charset, body) in encoded {
+            for label in ["", &format!("; charset={charset}"), "; charset=\"UTF-16\""] {
+                let label = format!("application/json{label}");
+                let fields = [("Content-Type", label.as_str())];
+                let request = labelled("POST", MESSAGE.target, &fields, &body);
+                let fault = attack.send(&mut node, Sent::post(MESSAGE, &body), &request).await;
+                assert_eq!(fault, None, "case 16: {charset} as {label}");
+                let answer = Client::once(attack.modegate.frontend(), request).await;
+                assert_eq!(answer.status, 400, "case 16: {charset} as {label}");
+            }
+        }
+    }
+}
+
 /// `{"processing":{"mode":"fast"}}`, compressed in earnest.
 const GZIP: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\x56\x2a\x28\xca\x4f\x4e\x2d\x2e\xce\xcc\x4b\x57\xb2\xaa\x56\xca\xcd\x4f\x49\x55\xb2\x52\x4a\x4b\x2c\x2e\x51\xaa\xad\x05\x00\x79\xa4\xd3\xc7\x1e\x00\x00\x00";
 const TWICE: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x93\xef\xe6\x60\x00\x03\xe6\xd5\x61\x5a\x1a\xa7\xfc\xfd\x74\xf5\xce\x9d\xf1\x0e\xdf\xb4\x2a\xec\xd4\x59\x7f\xcf\xd0\x4d\x41\x5e\xde\x3a\x7a\x81\xab\xd6\xb2\x32\x54\x2e\xb9\x7c\x5c\x0e\xa8\x12\x00\xea\x40\x6d\x33\x32\x00\x00\x00";

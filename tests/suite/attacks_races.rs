@@ -1,6 +1,7 @@
 //! Kept connections that the origin closes at every moment of the next request: a message never
 //! arrives twice, and whoever sent it is told (case 80).
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::AsyncWriteExt;
@@ -11,8 +12,8 @@ use crate::harness::{
 };
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
-/// For each moment, manner and body.
-const ROUNDS: usize = 25;
+/// For each moment, manner and body: ten thousand in all.
+const ROUNDS: usize = 420;
 
 /// When the origin lets go of a connection that has served a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,13 @@ async fn serve(mut stream: TcpStream, told: Told, begun: Begun) {
             return;
         }
     }
+}
+
+/// The number that a request says, where so much of it arrived.
+fn number(request: &[u8]) -> Option<usize> {
+    let from = request.iter().position(|byte| *byte == b'<')? + 1;
+    let length = request.get(from..)?.iter().position(|byte| *byte == b'>')?;
+    std::str::from_utf8(request.get(from..from + length)?).ok()?.parse().ok()
 }
 
 /// A request that opens a connection for the next one, or takes the last that was kept.
@@ -128,9 +136,9 @@ async fn a_message_never_arrives_twice_whenever_its_connection_closes() {
     warm(&mut client).await;
     assert_eq!(client.exchange(&Request::post("/api/chat", "{}")).await.status, 200);
     let begun = begun.lock().unwrap();
-    for number in 1..=sent {
-        let mark = format!("<{number}>").into_bytes();
-        let has = |head: &&Vec<u8>| head.windows(mark.len()).any(|window| window == mark);
-        assert!(begun.iter().filter(has).count() <= 1, "case 80: number {number} arrived twice");
+    let mut seen = HashSet::new();
+    for number in begun.iter().filter_map(|request| number(request)) {
+        assert!(seen.insert(number), "case 80: number {number} arrived twice");
     }
+    assert!(seen.len() > sent / 2, "case 80: {} of {sent} numbers were read", seen.len());
 }

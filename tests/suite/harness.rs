@@ -26,6 +26,8 @@ mod wire;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 pub use authority::{Authority, Pair, Tls, der};
 pub use client::{Client, Request, Response, answer_framing};
 pub use collector::{Collector, Exported, Otlp, attribute};
@@ -82,4 +84,14 @@ pub async fn eventually_within<T>(
         assert!(started.elapsed() < deadline, "not within {deadline:?}: {what}");
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Open files that are enough for the tests that take thousands, and for what runs beside them.
+const ALL_FILES: u64 = 11_000;
+
+/// So many connections, or where this process may not have that many files, proportionally fewer.
+pub fn share(connections: u64) -> u64 {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("a limit up to the hard one");
+    connections * hard.min(ALL_FILES) / ALL_FILES
 }
