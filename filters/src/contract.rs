@@ -265,7 +265,7 @@ impl Default for Reader {
 /// no scan.
 fn alone(modes: &Modes, value: &[u8]) -> Option<Mode> {
     let name = value.strip_prefix(br#"{"mode":""#)?.strip_suffix(br#""}"#)?;
-    modes.iter().find(|(_, known)| known.as_bytes() == name).map(|(mode, _)| mode)
+    modes.find(std::str::from_utf8(name).ok()?)
 }
 
 /// The string a value holds, if it is one of at most `limit` UTF-16 units.

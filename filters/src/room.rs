@@ -77,10 +77,10 @@ fn string_to_uuid(parts: &[&str]) -> String {
 }
 
 fn decode_uri_component(segment: &str) -> Option<Cow<'_, str>> {
-    let mut rest = segment.as_bytes();
-    if memchr::memchr(b'%', rest).is_none() {
+    if !segment.contains('%') {
         return Some(Cow::Borrowed(segment));
     }
+    let mut rest = segment.as_bytes();
     while let Some(at) = memchr::memchr(b'%', rest) {
         let escape = rest.get(at + 1..at + 3)?;
         if !escape.iter().all(u8::is_ascii_hexdigit) {

@@ -2,6 +2,7 @@
 //! asked for elsewhere (cases 38 to 43).
 
 use crate::attacks::{Attack, Sent};
+use crate::explain_oracle::listed::built::encoded;
 use crate::explain_oracle::node::Node;
 use crate::explain_oracle::setting::{
     APPLIES, BRIDGE, DOORS, Door, MESSAGE, RUNTIME, STRIPS, in_params,
@@ -63,15 +64,8 @@ async fn no_charset_makes_another_encoding_readable() {
     let mut node = Node::start();
     let text = String::from_utf8(BODY.to_vec()).unwrap();
     for text in [text.clone(), format!("\u{feff}{text}")] {
-        let units = || text.encode_utf16();
-        let points = || text.chars().map(u32::from);
-        let encoded: [(&str, Vec<u8>); 4] = [
-            ("utf-16le", units().flat_map(u16::to_le_bytes).collect()),
-            ("utf-16be", units().flat_map(u16::to_be_bytes).collect()),
-            ("utf-32le", points().flat_map(u32::to_le_bytes).collect()),
-            ("utf-32be", points().flat_map(u32::to_be_bytes).collect()),
-        ];
-        for (charset, body) in encoded {
+        for (charset, body) in encoded(&text) {
+            let charset = charset.to_lowercase();
             for label in ["", &format!("; charset={charset}"), "; charset=\"UTF-16\""] {
                 let label = format!("application/json{label}");
                 let fields = [("Content-Type", label.as_str())];

@@ -124,11 +124,8 @@ fn no_response() {
     ];
     for (document, expected) in cases {
         for cut in [0, 1, document.len() / 2, document.len()] {
-            let document = Bytes::copy_from_slice(document.as_bytes());
-            let chunks = [
-                document.slice(..cut.min(document.len())),
-                document.slice(cut.min(document.len())..),
-            ];
+            let (front, back) = document.split_at(cut.min(document.len()));
+            let chunks = [front, back].map(|part| Bytes::copy_from_slice(part.as_bytes()));
             assert_eq!(is_no_response(&chunks), expected, "{document:?} cut at {cut}");
         }
     }

@@ -2,7 +2,7 @@
 //! of, by the numbers of the list of JSON contract differentials (1 to 36; 37 is about answers).
 
 #[path = "listed/built.rs"]
-mod built;
+pub mod built;
 #[path = "listed/plain.rs"]
 mod plain;
 

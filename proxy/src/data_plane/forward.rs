@@ -93,9 +93,10 @@ async fn forward(mut exchange: Box<Exchange>) -> Answer {
                     None => refuse(record, Rejection::Unreachable, id.as_deref()),
                 };
             }
-            let streams = Media::of(answer.headers()).is_stream();
+            let media = Media::of(answer.headers());
+            let streams = media.is_stream();
             let mut record = record;
-            record.look_at(answer.status(), answer.headers());
+            record.look_at(answer.status(), media, answer.headers());
             if !streams && held_answer::is_kept(&record) {
                 return held_answer::give_back(answer, lease, record, id.as_deref()).await;
             }

@@ -76,17 +76,20 @@ pub struct Brought {
 }
 
 impl Witness {
-    /// A look at the answer with this head.
-    pub fn of(asked: Asked, headers: &HeaderMap, modes: &Modes, digests: &DigestKey) -> Witness {
-        let media = Media::of(headers);
+    /// A look at the answer with this head, whose body is of this kind.
+    pub fn of(
+        asked: Asked,
+        media: Media,
+        headers: &HeaderMap,
+        modes: &Modes,
+        digests: &DigestKey,
+    ) -> Witness {
         let encoded = headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity");
-        let body = match () {
-            () if encoded => Body::Unread,
-            () if media == Media::Events => {
-                Body::Events(Box::new(Observer::new(asked.dialect, asked.route)))
-            }
-            () if media == Media::Json => Body::Document { pieces: Vec::new(), size: 0 },
-            () => Body::Unread,
+        let body = match media {
+            _ if encoded => Body::Unread,
+            Media::Events => Body::Events(Box::new(Observer::new(asked.dialect, asked.route))),
+            Media::Json => Body::Document { pieces: Vec::new(), size: 0 },
+            Media::Grpc | Media::Other => Body::Unread,
         };
         let (mode, is_foreign, last_event, spoke) = (None, false, None, false);
         let (is_whole, no_response) = (media != Media::Events, false);

@@ -92,7 +92,7 @@ impl<'a> Turn<'a> {
         // Whatever is on its way, what is seen may fail: only what is over, or not begun, is not judged.
         let watches = self.state.phase != Phase::Draft && !self.state.phase.is_back();
         // What Done sees of everybody is the last stage's.
-        let at = self.state.stage.min(self.plan.stages.len().saturating_sub(1));
+        let at = self.plan.place(self.state.stage);
         if let Some(stage) = self.plan.stages.get(at).filter(|_| watches) {
             let under_way = matches!(self.state.phase, Phase::Applying | Phase::Settling);
             let observed = stage.is_exposed() && !under_way;

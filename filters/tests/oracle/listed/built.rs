@@ -38,20 +38,24 @@ fn nested() -> Vec<Case> {
     cases
 }
 
+/// A text in the encodings that JSON once had besides UTF-8, with their names.
+pub fn encoded(text: &str) -> [(&'static str, Vec<u8>); 4] {
+    let units = || text.encode_utf16();
+    let points = || text.chars().map(u32::from);
+    [
+        ("UTF-16LE", units().flat_map(u16::to_le_bytes).collect()),
+        ("UTF-16BE", units().flat_map(u16::to_be_bytes).collect()),
+        ("UTF-32LE", points().flat_map(u32::to_le_bytes).collect()),
+        ("UTF-32BE", points().flat_map(u32::to_be_bytes).collect()),
+    ]
+}
+
 fn other_encodings() -> Vec<Case> {
     let mut cases = Vec::new();
     for (mark, marked) in [("", ""), ("\u{feff}", " with a mark")] {
-        let body = format!("{mark}{{{FAST}}}");
-        let units = || body.encode_utf16();
-        let points = || body.chars().map(u32::from);
-        let encoded: [(&str, Vec<u8>); 4] = [
-            ("UTF-16LE", units().flat_map(u16::to_le_bytes).collect()),
-            ("UTF-16BE", units().flat_map(u16::to_be_bytes).collect()),
-            ("UTF-32LE", points().flat_map(u32::to_le_bytes).collect()),
-            ("UTF-32BE", points().flat_map(u32::to_be_bytes).collect()),
-        ];
         cases.extend(
-            encoded.map(|(name, body)| message(16, format!("{name}{marked}"), "not_json", body)),
+            encoded(&format!("{mark}{{{FAST}}}"))
+                .map(|(name, body)| message(16, format!("{name}{marked}"), "not_json", body)),
         );
     }
     cases

@@ -9,6 +9,7 @@ use modegate_filters::rollout::observe::{Breaker, Fault};
 use modegate_filters::stream::Ending;
 
 use super::Record;
+use crate::data_plane::media::Media;
 use crate::data_plane::witness::{Asked, Witness};
 use crate::metrics::{Ended, Outcome, ParityCounts, Source, count};
 use crate::parity::Mismatch;
@@ -23,16 +24,17 @@ pub struct Concluded {
 }
 
 impl Record {
-    /// From now on the upstream's answer, whose head has these headers, is looked at as it passes,
-    /// where it is one to a message.
-    pub fn look_at(&mut self, status: StatusCode, headers: &HeaderMap) {
+    /// From now on the upstream's answer, whose head has these headers and announces this kind of
+    /// body, is looked at as it passes, where it is one to a message.
+    pub fn look_at(&mut self, status: StatusCode, media: Media, headers: &HeaderMap) {
         let Some((route, dialect)) = self.route.filter(|_| status.is_success()) else { return };
         let message = self.inspected.as_ref().filter(|inspected| inspected.is_message);
         let Some(inspected) = message else { return };
         let (mode, named) = (inspected.effective, inspected.named);
         let modes = &self.snapshot.settings.policy.contract().modes;
         let asked = Asked { dialect, route, mode, named };
-        self.witness = Some(Box::new(Witness::of(asked, headers, modes, &self.plane.digests)));
+        self.witness =
+            Some(Box::new(Witness::of(asked, media, headers, modes, &self.plane.digests)));
     }
 
     /// A look at an answer that is not given to the client where it contradicts the message.
