@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::control_process::FAST;
 use crate::harness::{
-    Address, Answer, Client, Modegate, Origin, Prometheus, Request, Start, TempDir,
+    Address, Answer, Client, Gone, Modegate, Origin, Prometheus, Request, Start, TempDir,
     eventually_within, listener, settings,
 };
 
@@ -155,15 +155,14 @@ async fn fleet(by: By) {
     let shared = Arc::new(TempDir::new());
     let document = shared.path().join("flags.json").display().to_string();
     // The controller's admin address is known before it is there, where sidecars ask it.
-    let admin = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = admin.local_addr().expect("an address");
+    let admin = Gone::new();
+    let address = admin.address();
     let sources = match by {
         By::File => format!("[flag_sources]\nfile = \"{document}\"\n"),
         By::Ofrep => {
             format!("[flag_sources]\nremote = \"http://{address}\"\ninterval = \"1s\"\n")
         }
     };
-    drop(admin);
     let mut sidecars = Vec::new();
     for _ in 0..3 {
         sidecars.push(Modegate::start(&settings(&origin, &sources)).await);

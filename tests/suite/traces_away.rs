@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use crate::control_process::{FAST, ROUTE, handles};
 use crate::harness::{
-    Client, Collector, DEADLINE, Modegate, Origin, Otlp, Request, eventually, settings,
+    Client, Collector, DEADLINE, Gone, Modegate, Origin, Otlp, Request, eventually, settings,
 };
 
 const TERMINATE: u32 = 15;
@@ -23,14 +23,6 @@ async fn hanging() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("its address"));
     (listener, url)
-}
-
-/// A port that nobody can take, and that refuses connections.
-fn refusing() -> (tokio::net::TcpSocket, String) {
-    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
-    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
-    let url = format!("http://{}", socket.local_addr().expect("its address"));
-    (socket, url)
 }
 
 /// This many requests on one connection, all of them answered.
@@ -54,14 +46,14 @@ async fn given_up(modegate: &Modegate, spans: f64) -> (f64, f64) {
 async fn a_collector_that_is_away_costs_spans_and_no_request() {
     for otlp in [Otlp::Http, Otlp::Grpc] {
         let origin = Origin::echo().await;
-        let (_socket, url) = refusing();
+        let gone = Gone::new();
         let more = "queue = 8\ninterval = \"10ms\"\ntimeout = \"300ms\"";
-        let modegate = Modegate::start(&settings(&origin, &traces(&url, otlp, more))).await;
+        let modegate = Modegate::start(&settings(&origin, &traces(&gone.url(), otlp, more))).await;
         serve(&modegate, 50).await;
         let (_, failed) = given_up(&modegate, 50.0).await;
         assert!(failed > 0.5, "{otlp:?}: none failed");
         let said = modegate.logged("spans not exported").await;
-        assert_eq!(said["collector"].as_str(), Some(url.as_str()));
+        assert_eq!(said["collector"].as_str(), Some(gone.url().as_str()));
         let lines = modegate.logs();
         let said = lines.iter().filter(|line| line.contains("spans not exported"));
         assert_eq!(said.count(), 1, "it is news once");

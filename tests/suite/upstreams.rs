@@ -8,7 +8,7 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::harness::{
-    Address, Answer, Client, Modegate, Origin, Request, Start, TempDir, eventually, listener,
+    Address, Answer, Client, Gone, Modegate, Origin, Request, Start, TempDir, eventually, listener,
 };
 use crate::messages::PLACES;
 
@@ -125,19 +125,17 @@ async fn an_https_upstream_that_is_not_trusted_gets_nothing() {
     }
 }
 
-/// A listener that balances over these origins.
-fn balanced(origins: &[&Origin], extra: &str) -> String {
-    let urls: Vec<String> = origins.iter().map(|origin| format!("\"{}\"", origin.url())).collect();
+/// A listener that balances over these URLs.
+fn balanced(urls: &[String], extra: &str) -> String {
     format!(
-        "{extra}\n[[listener]]\nleg = \"frontend\"\nbind = \"127.0.0.1:0\"\nupstream = [{}]\n",
-        urls.join(", ")
+        "{extra}\n[[listener]]\nleg = \"frontend\"\nbind = \"127.0.0.1:0\"\nupstream = {urls:?}\n"
     )
 }
 
 #[tokio::test]
 async fn requests_are_spread_over_upstreams() {
     let origins = [Origin::echo().await, Origin::echo().await, Origin::echo().await];
-    let config = balanced(&origins.each_ref(), "");
+    let config = balanced(&origins.each_ref().map(Origin::url), "");
     let modegate = Modegate::start(&config).await;
     let first = async || Client::once(modegate.frontend(), Request::get("/")).await.status;
     eventually("the first resolution", async || (first().await == 200).then_some(())).await;
@@ -160,7 +158,7 @@ async fn an_upstream_that_dies_is_taken_out_and_one_that_comes_back_is_used() {
     let alive = Origin::echo().await;
     let dead = Origin::start_unix(&socket, |_| Answer::Echo).await;
     let extra = "[upstream]\nhealth_interval = \"20ms\"\n";
-    let modegate = Modegate::start(&balanced(&[&alive, &dead], extra)).await;
+    let modegate = Modegate::start(&balanced(&[alive.url(), dead.url()], extra)).await;
     let status = async || Client::once(modegate.frontend(), Request::get("/")).await.status;
     eventually("both in use", async || {
         status().await;
@@ -189,9 +187,9 @@ async fn an_upstream_that_dies_is_taken_out_and_one_that_comes_back_is_used() {
 
 #[tokio::test]
 async fn no_upstream_left_is_an_answer_too() {
-    let (one, other) = (Origin::echo().await, Origin::echo().await);
-    let config = balanced(&[&one, &other], "[upstream]\nhealth_interval = \"20ms\"\n");
-    drop((one, other));
+    let gone = [Gone::new(), Gone::new()];
+    let urls = gone.each_ref().map(Gone::url);
+    let config = balanced(&urls, "[upstream]\nhealth_interval = \"20ms\"\n");
     let modegate = Modegate::start(&config).await;
     for place in PLACES.iter().filter(|place| place.leg == "frontend") {
         let response = Client::once(modegate.frontend(), place.request(place.body(""))).await;

@@ -1,5 +1,7 @@
 //! An upstream that is not there.
 
+use std::net::SocketAddr;
+
 use tokio::net::TcpSocket;
 
 /// Takes no connection: its port is held, so that no other test gets it, and nobody listens on it.
@@ -15,8 +17,13 @@ impl Gone {
         Gone(socket)
     }
 
+    /// The address, for one who is to listen on it later.
+    pub fn address(&self) -> SocketAddr {
+        self.0.local_addr().expect("an address")
+    }
+
     /// Its URL, as an upstream.
     pub fn url(&self) -> String {
-        format!("http://{}", self.0.local_addr().expect("an address"))
+        format!("http://{}", self.address())
     }
 }

@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 /// Where a socket is.
@@ -96,6 +97,10 @@ impl Drop for Tcp {
     fn drop(&mut self) {
         if self.reset.0.load(Relaxed) {
             let _ = self.stream.set_zero_linger();
+        } else if let Ok(descriptor) = self.stream.as_fd().try_clone_to_owned() {
+            // A process that another test starts holds every descriptor from its fork to its exec:
+            // until then the peer would see nothing of a close.
+            let _ = std::net::TcpStream::from(descriptor).shutdown(Shutdown::Write);
         }
     }
 }
@@ -126,4 +131,17 @@ impl AsyncWrite for Tcp {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
+}
+
+#[tokio::test]
+async fn an_end_shows_while_another_process_holds_the_descriptor() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = Address::Tcp(listener.local_addr().expect("its address"));
+    let (mut peer, _) = connect(&address).await.expect("a connection");
+    let (stream, _) = listener.accept().await.expect("a connection");
+    let _held = stream.as_fd().try_clone_to_owned().expect("a descriptor");
+    drop(tcp(stream).expect("a stream"));
+    let mut bytes = [0];
+    let read = super::within("the end", peer.read(&mut bytes)).await;
+    assert_eq!(read.expect("an orderly end"), 0);
 }
