@@ -3,12 +3,15 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::harness::{
-    Client, Modegate, RawOrigin, Request, head_end, is_whole, request_until, settings_for,
+    Client, Modegate, NodeOrigin, RawOrigin, Request, head_end, is_whole, request_until,
+    settings_for,
 };
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
@@ -141,4 +144,71 @@ async fn a_message_never_arrives_twice_whenever_its_connection_closes() {
         assert!(seen.insert(number), "case 80: number {number} arrived twice");
     }
     assert!(seen.len() > sent / 2, "case 80: {} of {sent} numbers were read", seen.len());
+}
+
+/// For each time that they are idle.
+const CONNECTIONS: usize = 60;
+
+/// Messages on connections to Node that were idle for this long: their numbers, from `first`, and
+/// how they were answered.
+async fn after(idle: Duration, settings: String, first: usize) -> Vec<(usize, u16)> {
+    let modegate = Modegate::start(&settings).await;
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut client = Client::connect(modegate.frontend()).await;
+        client.write("PUT /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n").await;
+        clients.push(client);
+    }
+    // Each upload has a connection to Node until it ends.
+    let opened = [("result", "ok")];
+    modegate.counted("modegate_upstream_connects_total", &opened, CONNECTIONS as f64).await;
+    for client in &mut clients {
+        client.write("x").await;
+    }
+    for client in &mut clients {
+        assert_eq!(client.response_to("PUT").await.status, 200);
+    }
+    tokio::time::sleep(idle).await;
+    for (at, client) in clients.iter_mut().enumerate() {
+        let number = format!("<{}>", first + at);
+        client.write(Request::post("/api/chat", "{}").header("X-Number", &number).bytes()).await;
+    }
+    let mut answered = Vec::new();
+    for (at, client) in clients.iter_mut().enumerate() {
+        answered.push((first + at, client.response().await.status));
+    }
+    answered
+}
+
+/// Node closes what was idle for five seconds. As it comes, modegate is done with a connection
+/// before; where somebody lets it wait for longer, a message may meet the end, and still does not
+/// arrive twice.
+#[tokio::test]
+async fn nodes_own_idle_limit_costs_no_message() {
+    let node = NodeOrigin::start().await;
+    let moments = [4900, 4950, 5000, 5050, 5100].map(Duration::from_millis);
+    let courses = ["", "[timeouts]\npool_idle = \"6s\"\n"]
+        .into_iter()
+        .flat_map(|extra| moments.map(|idle| (extra, idle)))
+        .enumerate()
+        .map(|(at, (extra, idle))| {
+            let extra = format!("[server]\nthreads = 1\n{extra}");
+            let settings = settings_for(&node.url(), &extra);
+            after(idle, settings, at * CONNECTIONS)
+        });
+    let answered = join_all(courses).await;
+    let log = node.log().await;
+    for (course, answered) in answered.into_iter().enumerate() {
+        let (shorter, idle) = (course < moments.len(), moments[course % moments.len()]);
+        for (number, status) in answered {
+            let case = format!("case 80: {idle:?}, shorter than Node's: {shorter}: {status}");
+            let number = format!("<{number}>");
+            let times = log.iter().filter(|read| read.header("x-number") == Some(&number)).count();
+            match status {
+                200 => assert_eq!(times, 1, "{case}"),
+                502 if !shorter => assert!(times <= 1, "{case}: {times} times"),
+                _ => panic!("{case}"),
+            }
+        }
+    }
 }

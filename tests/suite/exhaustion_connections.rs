@@ -3,7 +3,12 @@
 
 use std::time::Duration;
 
-use crate::harness::{Answer, Client, Modegate, Origin, Request, eventually, listener, settings};
+use tokio::task::JoinSet;
+
+use crate::harness::{
+    Answer, Authority, Client, Modegate, Origin, Request, eventually, listener, secure, settings,
+    share,
+};
 
 const CLIENT: [u8; 4] = [127, 0, 0, 2];
 
@@ -173,4 +178,39 @@ async fn the_admin_api_is_not_taken_by_idle_connections() {
         client.try_response_to("GET").await.filter(|response| response.status == 200)
     })
     .await;
+}
+
+/// Case 87: a handshake, and nothing after it.
+#[tokio::test]
+async fn clients_are_served_among_thousands_of_idle_tls_connections() {
+    let (authority, origin) = (Authority::new(), Origin::echo().await);
+    let extra = "[timeouts]\nheader = \"60s\"\nkeep_alive = \"60s\"\n\
+        [limits]\nconnections_per_address = 10000\n";
+    let modegate = secure(&authority, &origin.url(), extra).await;
+    let tls = authority.client(&["http/1.1"], None);
+    let (mut connecting, mut idle) = (JoinSet::new(), Vec::new());
+    for _ in 0..share(5000) {
+        if connecting.len() == 50 {
+            idle.extend(connecting.join_next().await);
+        }
+        let (tls, address) = (tls.clone(), modegate.frontend().clone());
+        connecting.spawn(async move {
+            Client::over(tls.connect(&address).await.expect("a handshake").stream)
+        });
+    }
+    let mut idle: Vec<Client> = idle
+        .into_iter()
+        .map(|one| one.expect("no panic"))
+        .chain(connecting.join_all().await)
+        .collect();
+    modegate.counted("modegate_connections", &[], idle.len() as f64).await;
+
+    let stream = tls.connect(modegate.frontend()).await.expect("a handshake").stream;
+    let last = idle.last_mut().expect("one at least");
+    for client in [&mut Client::over(stream), last] {
+        assert_eq!(client.exchange(&Request::post("/other", "x")).await.text(), "x");
+    }
+    assert_eq!(modegate.call("GET", "/live", None).await.status, 200);
+    drop(idle);
+    modegate.counted("modegate_connections", &[], 0.0).await;
 }

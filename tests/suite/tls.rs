@@ -130,9 +130,12 @@ async fn a_handshake_that_never_ends_has_as_long_as_a_head() {
     modegate.counted("modegate_rejections_total", &[("reason", "handshake")], 3.0).await;
     modegate.counted("modegate_connections", &[], 0.0).await;
 
-    // After the handshake, HTTP/2 that never begins has as long again.
-    let agreed = authority.client(&["h2"], None).connect(modegate.frontend()).await.unwrap();
-    H2::over(agreed.stream).closed().await;
+    // After the handshake, what never begins has as long again.
+    for protocols in [&["h2"], &["http/1.1"], NO_PROTOCOL] {
+        let tls = authority.client(protocols, None);
+        let agreed = tls.connect(modegate.frontend()).await.unwrap();
+        Client::over(agreed.stream).closed().await;
+    }
     assert_eq!(origin.accepted(), 0);
     assert_alive(&modegate, &authority, "after slow handshakes").await;
 }
