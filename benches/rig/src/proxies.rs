@@ -145,6 +145,11 @@ impl Proxy {
         matches!(self, Proxy::Modegate(Way::One | Way::Two))
     }
 
+    /// How many of so many requests in flight it takes: of two legs each may have half of them.
+    pub fn in_flight(self, most: usize) -> usize {
+        if self == Proxy::Modegate(Way::Parity) { most / 2 } else { most }
+    }
+
     /// Whether it is measured under this load.
     pub fn takes(self, load: Load) -> bool {
         !self.is_everywhere() || load == SMALL

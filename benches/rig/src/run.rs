@@ -223,7 +223,7 @@ impl Bench<'_> {
         if proxy == Proxy::None {
             return;
         }
-        for (name, count) in HELD.iter().zip([0, idle, sockets]) {
+        for (name, count) in HELD.iter().zip([0, proxy.in_flight(idle), sockets]) {
             if self.given_up.contains(&(proxy, (*name).to_owned())) {
                 continue;
             }
