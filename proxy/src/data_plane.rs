@@ -23,6 +23,7 @@ mod client_tls;
 mod connection;
 mod contract;
 mod drain;
+mod ending;
 mod enforce;
 mod exchange;
 mod forward;

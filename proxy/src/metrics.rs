@@ -311,6 +311,11 @@ pub struct Held<M: AsRef<Metrics> = Arc<Metrics>> {
 }
 
 impl<M: AsRef<Metrics> + Clone> Held<M> {
+    /// Does not raise the gauge yet.
+    pub fn nothing(metrics: &M, gauge: Gauge) -> Held<M> {
+        Held { metrics: metrics.clone(), gauge, amount: 0 }
+    }
+
     /// Raises the gauge by an amount; also says what it is then.
     pub fn raise(metrics: &M, gauge: Gauge, amount: u64) -> (Held<M>, u64) {
         let before = metrics.as_ref().gauge(gauge).fetch_add(amount, Relaxed);

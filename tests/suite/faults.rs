@@ -1,11 +1,10 @@
 //! Upstreams that fail: what the client is told, in its dialect, and that nothing is sent twice.
 
 use serde_json::{Value, json};
-use tokio::net::TcpSocket;
 
 use crate::harness::{
-    Address, Answer, Client, End, Gone, Modegate, Origin, Request, eventually, script, settings,
-    settings_for,
+    Address, Answer, Client, End, Full, Gone, Modegate, Origin, Request, eventually, script,
+    settings, settings_for,
 };
 use crate::messages::PLACES;
 
@@ -41,22 +40,9 @@ async fn an_upstream_that_refuses_connections() {
 
 #[tokio::test]
 async fn an_upstream_that_takes_no_connection_in_time() {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
-    let full = socket.listen(1).expect("a listener");
-    let address = full.local_addr().expect("its address");
-    // Until its queue is full, and the next one waits for ever.
-    let mut queued = Vec::new();
-    loop {
-        let patience = std::time::Duration::from_millis(150);
-        match tokio::time::timeout(patience, tokio::net::TcpStream::connect(address)).await {
-            Ok(stream) => queued.push(stream.expect("a connection")),
-            Err(_) => break,
-        }
-        assert!(queued.len() < 64, "the queue is never full");
-    }
-    let url = format!("http://{address}");
-    let modegate = Modegate::start(&settings_for(&url, "[timeouts]\nconnect = \"100ms\"\n")).await;
+    let full = Full::new().await;
+    let modegate =
+        Modegate::start(&settings_for(&full.url(), "[timeouts]\nconnect = \"100ms\"\n")).await;
     assert_all_refused(&modegate, LATE).await;
 }
 

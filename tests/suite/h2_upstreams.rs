@@ -1,6 +1,13 @@
 //! Upstreams that speak HTTP/2: chosen by what they offer, shared by requests, and never sent a
 //! message twice.
 
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
 use crate::harness::{
     Answer, Authority, Client, End, Frame, H2, H2Origin, Modegate, Origin, Reply, Request, frame,
     hpack, post, secure,
@@ -246,10 +253,14 @@ async fn a_message_that_was_sent_is_never_sent_again() {
 async fn answers_that_break_off_are_cut() {
     let authority = Authority::new();
     let origin = origin(&authority, &[], |request| {
-        let head = hpack::block(&[(":status", "200"), ("content-length", "9")]);
-        let start = vec![Frame::headers(0, head, 0), Frame::data(0, "half", 0)];
-        let end = match request.header(":path") {
+        let path = request.header(":path");
+        let fields = [(":status", "200"), ("content-length", "9")];
+        // That one does not show by its length.
+        let fields = if path == Some("/no-error") { &fields[..1] } else { &fields };
+        let start = vec![Frame::headers(0, hpack::block(fields), 0), Frame::data(0, "half", 0)];
+        let end = match path {
             Some("/reset") => Frame::reset(0, frame::CANCEL),
+            Some("/no-error") => Frame::reset(0, frame::NO_ERROR),
             Some("/away") => Frame::go_away(0, frame::PROTOCOL_ERROR),
             _ => Frame::data(0, "", frame::END_STREAM),
         };
@@ -257,7 +268,7 @@ async fn answers_that_break_off_are_cut() {
     })
     .await;
     let modegate = started(&authority, &origin.url(), ONE).await;
-    for target in ["/reset", "/away", "/short"] {
+    for target in ["/reset", "/no-error", "/away", "/short"] {
         let mut client = Client::connect(modegate.frontend()).await;
         client.write(Request::post(target, "x").bytes()).await;
         if let Some(answer) = client.try_response_to("POST").await {
@@ -270,6 +281,70 @@ async fn answers_that_break_off_are_cut() {
         assert!(cut, "{target}: {answer:?}");
     }
     modegate.counted("modegate_inflight", &[], 0.0).await;
+}
+
+/// An answer that is looked into before it goes on is not taken for whole either.
+#[tokio::test]
+async fn an_answer_that_was_reset_is_not_looked_into() {
+    let authority = Authority::new();
+    let origin = origin(&authority, &[], |_| {
+        let head = hpack::block(&[(":status", "200"), ("content-type", "application/json")]);
+        let body = Frame::data(0, r#"{"text":"a whole document"}"#, 0);
+        Reply::Frames(vec![Frame::headers(0, head, 0), body, Frame::reset(0, frame::NO_ERROR)])
+    })
+    .await;
+    let flags = "[flags]\ncontract = true\nruntime = true\ncloud_enforced = true\n";
+    let dir = std::sync::Arc::new(crate::harness::TempDir::new());
+    dir.write("ca.pem", authority.pem());
+    let leg = crate::harness::listener("bridge", &origin.url());
+    let config = format!("{flags}[upstream]\nca_file = \"{{dir}}/ca.pem\"\n{leg}");
+    let modegate = crate::harness::Start::within(&config, dir).run().await;
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"message.send","params":{"text":"t"}}"#;
+    let request = Request::post("/api/v1/milady/agents/a/bridge", call);
+    let answer = Client::once(modegate.bridge(), request).await;
+    assert_eq!(answer.status, 502, "{}", answer.text());
+}
+
+/// A server that sends no more than its client's windows allow: much at `/large`.
+async fn keeps_to_windows(authority: &Authority) -> String {
+    let tls = authority.server_of("localhost", &["h2"]);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(stream) = tls.accept(stream).await else { continue };
+            tokio::spawn(http2::Builder::new(TokioExecutor::new()).serve_connection(
+                TokioIo::new(stream),
+                service_fn(|request: http::Request<Incoming>| async move {
+                    let large = request.uri().path() == "/large";
+                    let body = Bytes::from(vec![b'x'; if large { 32 << 20 } else { 5 }]);
+                    Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(body)))
+                }),
+            ));
+        }
+    });
+    format!("https://localhost:{port}")
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_hold_up_no_other() {
+    let authority = Authority::new();
+    let url = keeps_to_windows(&authority).await;
+    let modegate = started(&authority, &url, ONE).await;
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        let mut client = Client::connect(modegate.frontend()).await;
+        client.write(Request::get("/large").bytes()).await;
+        assert_eq!(client.head().await.expect("a head").part(1), "200");
+        slow.push(client);
+    }
+    // What their sockets take is less than what the origin would send.
+    for _ in 0..200 {
+        let answer = Client::once(modegate.frontend(), Request::get("/small")).await;
+        assert_eq!((answer.status, answer.text().as_str()), (200, "xxxxx"));
+    }
+    modegate.counted("modegate_inflight", &[], slow.len() as f64).await;
+    modegate.counted("modegate_upstream_connects_total", &[("result", "ok")], 1.0).await;
 }
 
 #[tokio::test]

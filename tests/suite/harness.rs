@@ -33,7 +33,7 @@ pub use client::{Client, Request, Response, answer_framing};
 pub use collector::{Collector, Exported, Otlp, attribute};
 pub use fault_proxy::{Fault, FaultProxy, Tally};
 pub use frame::Frame;
-pub use gone::Gone;
+pub use gone::{Full, Gone};
 pub use h2::{Answered, Ended, H2, get, post};
 pub use h2_origin::{H2Origin, Reply, Streamed};
 pub use modegate::{Exited, Modegate, Start, TOKEN};

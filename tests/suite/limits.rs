@@ -96,6 +96,35 @@ async fn bodies_held_at_once() {
     modegate.counted("modegate_body_memory_bytes", &[], 0.0).await;
 }
 
+/// What is kept of an answer to be looked into counts as well, until the answer is there.
+#[tokio::test]
+async fn answers_that_are_looked_into() {
+    let (origin, mut scripts) = Origin::stepwise().await;
+    let extra = "[contract]\nbody_limit = \"64KiB\"\n[limits]\nbody_memory = \"64KiB\"\n";
+    let modegate = Modegate::start(&settings(&origin, extra)).await;
+    let said = r#"{"processing":{"mode":"default"},"text":""#;
+    for (length, expected) in [(20_000, "ack_match"), (100_000, "ack_unobserved")] {
+        let body = format!("{said}{}\"}}", "x".repeat(length));
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length";
+        let (begun, rest) = body.split_at(body.len() - 10);
+        let mut client = Client::connect(modegate.frontend()).await;
+        client.write(Request::post("/api/chat", "{}").bytes()).await;
+        let steps = scripts.next().await;
+        steps.send(format!("{head}: {}\r\n\r\n{begun}", body.len()));
+        eventually("what is kept of it", async || {
+            let kept = modegate.metrics().await.sum("modegate_body_memory_bytes", &[]);
+            let is_kept = kept >= begun.len() as f64;
+            (if length < 64 << 10 { is_kept } else { kept < 0.5 }).then_some(())
+        })
+        .await;
+        steps.send(rest);
+        assert_eq!(client.response().await.text(), body);
+        modegate.counted("modegate_body_memory_bytes", &[], 0.0).await;
+        let line = modegate.access_lines().pop().expect("a line");
+        assert_eq!(line["acknowledged"], expected, "{length}");
+    }
+}
+
 #[tokio::test]
 async fn the_memory_of_a_body_is_given_back_however_it_ends() {
     let (origin, mut scripts) = Origin::stepwise().await;

@@ -142,6 +142,9 @@ async fn a_body_that_is_cut_never_reaches_the_origin() {
     }
     let labels = [("reason", "body_cut")];
     modegate.counted("modegate_rejections_total", &labels, f64::from(cut)).await;
+    // Nobody was refused who was still there.
+    let gone = [("outcome", "gone")];
+    modegate.counted("modegate_requests_total", &gone, f64::from(cut)).await;
     assert_eq!(origin.accepted(), 0);
     modegate.counted("modegate_inflight", &[], 0.0).await;
     modegate.counted("modegate_body_memory_bytes", &[], 0.0).await;

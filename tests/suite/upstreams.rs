@@ -8,7 +8,8 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::harness::{
-    Address, Answer, Client, Gone, Modegate, Origin, Request, Start, TempDir, eventually, listener,
+    Address, Answer, Client, Full, Gone, Modegate, Origin, Request, Start, TempDir, eventually,
+    listener,
 };
 use crate::messages::PLACES;
 
@@ -183,6 +184,19 @@ async fn an_upstream_that_dies_is_taken_out_and_one_that_comes_back_is_used() {
         (back.requests() > 0).then_some(())
     })
     .await;
+}
+
+/// Nothing was sent where no connection came about: another upstream is asked.
+#[tokio::test]
+async fn an_upstream_that_takes_no_connection_in_time_leaves_the_request_to_another() {
+    let full = Full::new().await;
+    let alive = Origin::echo().await;
+    let extra = "[timeouts]\nconnect = \"100ms\"\n[upstream]\nhealth_interval = \"off\"\n";
+    let modegate = Modegate::start(&balanced(&[full.url(), alive.url()], extra)).await;
+    for _ in 0..4 {
+        assert_eq!(modegate.post("/api/chat", "{}").await.status, 200);
+    }
+    assert_eq!(alive.requests(), 4);
 }
 
 #[tokio::test]

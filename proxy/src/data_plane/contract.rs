@@ -23,6 +23,7 @@ use super::exchange::{Exchange, Payload};
 use super::held_body::{HeldBody, hold};
 use super::join;
 use super::named::Named;
+use super::pool::Protocol;
 use super::record;
 use super::refuse::refuse;
 use super::stack::{Answer, Serve};
@@ -104,7 +105,7 @@ async fn keep(mut exchange: Box<Exchange>, route: &Route) -> Result<Box<Exchange
     exchange.record.judged(&verdict, named);
     let mut memory = held.memory;
     let edits = verdict.edits.len() as u64 * EDIT_COST;
-    if memory.add(edits) > settings.limits.body_memory as u64 {
+    if edits > 0 && memory.add(edits) > settings.limits.body_memory as u64 {
         let refused = refuse(exchange.record, Rejection::BodyMemory, verdict.id.as_deref());
         return Err(Box::new(refused));
     }
@@ -149,7 +150,10 @@ async fn measure(mut exchange: Box<Exchange>) -> Result<Box<Exchange>, Box<Answe
 /// Reads the request's body to its end.
 async fn take(exchange: &mut Exchange, settings: &Settings) -> Result<HeldBody, Rejection> {
     match std::mem::replace(&mut exchange.body, Payload::Held(Outgoing::Empty)) {
-        Payload::Unread(body) => hold(body, settings, &exchange.plane, &exchange.record).await,
+        Payload::Unread(body) => {
+            let protocol = Protocol::of(exchange.head.version);
+            hold(body, protocol, settings, &exchange.plane, &exchange.record).await
+        }
         // A body is read once.
         Payload::Held(_) => Err(Rejection::BodyCut),
     }

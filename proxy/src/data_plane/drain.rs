@@ -37,9 +37,10 @@ impl Drain {
     pub fn started(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut watch = self.watch();
         let looked = self.0.clone();
-        let mut started = Box::pin(async move {
+        // A task that has used up its turn would be told to wait, and not be registered.
+        let mut started = Box::pin(tokio::task::coop::unconstrained(async move {
             let _ = watch.wait_for(|draining| *draining).await;
-        });
+        }));
         let mut is_registered = false;
         poll_fn(move |cx| match std::mem::replace(&mut is_registered, true) && !*looked.borrow() {
             true => Poll::Pending,

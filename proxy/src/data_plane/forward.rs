@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -63,11 +64,12 @@ async fn forward(mut exchange: Box<Exchange>) -> Answer {
         Payload::Held(outgoing) => outgoing,
         Payload::Unread(body) => {
             let timeouts = &snapshot.settings.timeouts;
-            let idle = match Media::of(&exchange.head.headers).is_stream() {
-                true => timeouts.stream_idle,
-                false => Some(timeouts.idle),
-            };
-            Outgoing::stream(body, idle, &record)
+            let protocol = Protocol::of(exchange.head.version);
+            // Both sides of a gRPC call may be silent for long; no other request's body is a stream.
+            let is_call =
+                protocol == Protocol::Http2 && Media::of(&exchange.head.headers) == Media::Grpc;
+            let idle = if is_call { timeouts.stream_idle } else { Some(timeouts.idle) };
+            Outgoing::stream(body, protocol, idle, &record)
         }
     };
     let head = exchange.head;
@@ -155,7 +157,7 @@ impl Way<'_> {
         loop {
             let mut lease = match self.lease().await {
                 // Nothing was sent: another upstream may be asked.
-                Err(Rejection::Unreachable) if others > 0 => {
+                Err(_) if others > 0 => {
                     others -= 1;
                     if let Some((origin, address)) = self.plane.upstreams.next() {
                         (self.origin, self.address) = (origin, address);
@@ -207,7 +209,8 @@ impl Way<'_> {
             return Ok(lease);
         }
         let [opened, failed] = &self.plane.metrics.connects;
-        match timeout(timeouts.connect, self.origin.connect(self.address, only, limits)).await {
+        let connecting = self.origin.connect(self.address, only, limits, timeouts.connect);
+        match timeout(timeouts.connect, connecting).await {
             Ok(Ok(connection)) => {
                 opened.fetch_add(1, Relaxed);
                 Ok(Lease::fresh(connection, keep))
@@ -215,7 +218,10 @@ impl Way<'_> {
             Ok(Err(error)) => {
                 failed.fetch_add(1, Relaxed);
                 tracing::warn!(origin = ?self.origin.host, %error, "upstream not connected");
-                Err(Rejection::Unreachable)
+                match error.kind() {
+                    io::ErrorKind::TimedOut => Err(Rejection::UpstreamTimeout),
+                    _ => Err(Rejection::Unreachable),
+                }
             }
             Err(_) => {
                 failed.fetch_add(1, Relaxed);
@@ -253,6 +259,7 @@ fn fault(error: &hyper::Error) -> Rejection {
             Some(super::upload::Stopped::Idle | super::upload::Stopped::Slow) => {
                 return Rejection::BodyTimeout;
             }
+            Some(super::upload::Stopped::Cut) => return Rejection::BodyCut,
             None => cause = error.source(),
         }
     }

@@ -14,6 +14,7 @@ use modegate_filters::rejection::Rejection;
 use modegate_filters::tags;
 use tokio::time::timeout;
 
+use super::ending::is_cut;
 use super::forward;
 use super::pool::Lease;
 use super::record::Record;
@@ -63,6 +64,9 @@ pub async fn give_back(
             Err(_) => return refuse(record, Rejection::UpstreamTimeout, id),
             Ok(Some(Err(_))) => return refuse(record, Rejection::Unreachable, id),
             Ok(Some(Ok(frame))) => frame,
+            Ok(None) if is_cut(&body, lease.protocol()) => {
+                return refuse(record, Rejection::Unreachable, id);
+            }
             Ok(None) => break,
         };
         if let Some(data) = frame.data_ref() {
@@ -75,7 +79,8 @@ pub async fn give_back(
         if frame.data_ref().is_none_or(|data| !data.is_empty()) {
             frames.push_back(frame);
         }
-        if held > DOCUMENT_LIMIT {
+        let is_kept = record.enforced().is_some_and(Witness::is_document);
+        if held > DOCUMENT_LIMIT || !is_kept {
             let answer = Response::from_parts(head, body);
             return forward::give_back(answer, record, |body, record| {
                 Reply::upstream_after(frames, body, lease, Some(idle), record)

@@ -12,7 +12,9 @@ use modegate_filters::rejection::Rejection;
 use tokio::time::timeout;
 
 use super::Here;
+use super::ending::is_cut;
 use super::framed::broken;
+use super::pool::Protocol;
 use super::record::Record;
 use crate::flags::Settings;
 use crate::metrics::{Gauge, Held};
@@ -41,11 +43,12 @@ pub struct HeldBody {
 /// Over `contract.body_limit`, `limits.body_memory` or `timeouts.body`, or when the client fails or sends what is no body.
 pub async fn hold(
     body: Incoming,
+    protocol: Protocol,
     settings: &Settings,
     here: &Here,
     record: &Record,
 ) -> Result<HeldBody, Rejection> {
-    let mut collecting = pin!(collect(body, settings, here, record));
+    let mut collecting = pin!(collect(body, protocol, settings, here, record));
     // Most bodies came with their head: they need no timer.
     if let Poll::Ready(held) = poll_fn(|cx| Poll::Ready(collecting.as_mut().poll(cx))).await {
         return held;
@@ -58,12 +61,13 @@ pub async fn hold(
 
 async fn collect(
     mut body: Incoming,
+    protocol: Protocol,
     settings: &Settings,
     here: &Here,
     record: &Record,
 ) -> Result<HeldBody, Rejection> {
     let limit = settings.policy.contract().body_limit;
-    let (mut memory, _) = Held::raise(here, Gauge::BodyMemory, 0);
+    let mut memory = Held::nothing(here, Gauge::BodyMemory);
     let mut chunks: Vec<Bytes> = Vec::new();
     let mut tail = BytesMut::new();
     let mut length = 0;
@@ -94,6 +98,9 @@ async fn collect(
             tail = BytesMut::with_capacity(left.max(LARGE));
         }
         tail.extend_from_slice(&data);
+    }
+    if is_cut(&body, protocol) {
+        return Err(Rejection::BodyCut);
     }
     put_away(&mut tail, &mut chunks);
     Ok(HeldBody { chunks, memory })

@@ -15,7 +15,8 @@ use modegate_config::{Limits, Upstream};
 use pingora_core::protocols::TcpKeepalive;
 use pingora_core::protocols::l4::ext::set_tcp_keepalive;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::client_tls::ClientTls;
@@ -27,6 +28,11 @@ use super::server_tls::H2;
 const PING: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(20));
 /// What is queued of one stream to an HTTP/2 upstream that does not take it, in bytes.
 const SEND_BUFFER: usize = 64 * 1024;
+/// What may arrive of one answer before its client takes it, in bytes. All streams together have as
+/// much each: an answer that nobody takes holds up no other.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// The most that HTTP/2 knows.
+const LARGEST_WINDOW: u32 = (1 << 31) - 1;
 
 trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
@@ -100,15 +106,16 @@ impl Origin {
     }
 
     /// Opens a connection, to `address` where the balancer chose one, else to the first address
-    /// of the host that answers; in HTTP/2 where the upstream offers that and `only` does not say
+    /// of the host that answers in its share of `patience`, which the whole may take; in HTTP/2 where the upstream offers that and `only` does not say
     /// otherwise. The connection is driven by a task of this thread.
     pub async fn connect(
         &self,
         address: Option<SocketAddr>,
         only: Option<Protocol>,
         limits: &Limits,
+        patience: Duration,
     ) -> io::Result<Opened> {
-        let (transport, protocol) = self.transport(address, only).await?;
+        let (transport, protocol) = self.transport(address, only, patience).await?;
         match protocol {
             Protocol::Http1 => http1_connection(transport, limits).await.map(Opened::Http1),
             Protocol::Http2 => http2_connection(transport, limits).await.map(Opened::Http2),
@@ -119,6 +126,7 @@ impl Origin {
         &self,
         address: Option<SocketAddr>,
         only: Option<Protocol>,
+        patience: Duration,
     ) -> io::Result<(Box<dyn Transport>, Protocol)> {
         let tcp = match (&self.upstream, address) {
             (Upstream::Unix(path), _) => {
@@ -126,7 +134,7 @@ impl Origin {
             }
             (_, Some(address)) => TcpStream::connect(address).await?,
             (Upstream::Http { host, port } | Upstream::Https { host, port }, None) => {
-                TcpStream::connect((host.as_str(), *port)).await?
+                first_that_answers(host, *port, patience).await?
             }
         };
         tcp.set_nodelay(true)?;
@@ -145,6 +153,29 @@ impl Origin {
         };
         Ok((Box::new(stream), protocol))
     }
+}
+
+/// Connects to a host's addresses one after another: one that says nothing leaves time for those
+/// behind it.
+async fn first_that_answers(host: &str, port: u16, patience: Duration) -> io::Result<TcpStream> {
+    let begun = Instant::now();
+    let addresses: Vec<SocketAddr> = lookup_host((host, port)).await?.collect();
+    first_of(&addresses, patience.saturating_sub(begun.elapsed())).await
+}
+
+async fn first_of(addresses: &[SocketAddr], patience: Duration) -> io::Result<TcpStream> {
+    let begun = Instant::now();
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for (at, address) in addresses.iter().enumerate() {
+        let left = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
+        let share = patience.saturating_sub(begun.elapsed()) / left;
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(last)
 }
 
 /// A peer that vanished without a word is noticed after about two minutes, also where no timeout
@@ -177,12 +208,16 @@ async fn http1_connection(
 }
 
 async fn http2_connection(transport: Box<dyn Transport>, limits: &Limits) -> io::Result<Shared> {
+    let streams = u32::try_from(limits.streams).unwrap_or(u32::MAX);
+    let window = STREAM_WINDOW.saturating_mul(streams).min(LARGEST_WINDOW);
     let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(PING.0)
         .keep_alive_timeout(PING.1)
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .max_send_buf_size(SEND_BUFFER)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(window)
         .handshake(TokioIo::new(transport))
         .await
         .map_err(io::Error::other)?;
@@ -195,4 +230,34 @@ async fn http2_connection(transport: Box<dyn Transport>, limits: &Limits) -> io:
         ended.map(drop)
     }));
     Ok(shared)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_says_nothing_leaves_time_for_the_next() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let full = socket.listen(1).unwrap();
+        let silent = full.local_addr().unwrap();
+        let mut queued = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(150), TcpStream::connect(silent)).await
+        {
+            queued.push(stream.unwrap());
+            assert!(queued.len() < 64);
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let fine = listener.local_addr().unwrap();
+        let patience = Duration::from_secs(1);
+        let connected = first_of(&[silent, silent, fine], patience).await.unwrap();
+        assert_eq!(connected.peer_addr().unwrap(), fine);
+        let late = first_of(&[silent], patience / 10).await.unwrap_err();
+        assert_eq!(late.kind(), io::ErrorKind::TimedOut);
+        let nothing = first_of(&[], patience).await.unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::NotFound);
+    }
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures_util::future::Either;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use tokio::time::Instant;
@@ -20,13 +20,15 @@ use tokio::time::Instant;
 use super::upload::Outgoing;
 
 thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool { origins: Vec::new(), sweeping: false }) };
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { origins: Vec::new(), sweeping: false, limit: Duration::ZERO }) };
 }
 
 struct Pool {
     /// By origin's place.
     origins: Vec<Connections>,
     sweeping: bool,
+    /// For how long a connection may be idle, as it was last said.
+    limit: Duration,
 }
 
 #[derive(Default)]
@@ -77,6 +79,13 @@ pub enum Protocol {
     Http1,
     /// Streams.
     Http2,
+}
+
+impl Protocol {
+    /// What a message of this version came by.
+    pub fn of(version: Version) -> Protocol {
+        if version == Version::HTTP_2 { Protocol::Http2 } else { Protocol::Http1 }
+    }
 }
 
 /// A connection in use. One of HTTP/1.1 that is dropped without [`Lease::release`] is closed.
@@ -193,18 +202,20 @@ fn put(keep: Keep, add: impl FnOnce(&mut Connections)) {
         if let Some(connections) = pool.origins.get_mut(keep.place) {
             add(connections);
         }
+        pool.limit = keep.idle;
         !std::mem::replace(&mut pool.sweeping, true)
     });
     if sweep {
-        tokio::spawn(sweep_until_empty(keep.idle));
+        tokio::spawn(sweep_until_empty());
     }
 }
 
 /// Closes what nobody takes any more; ends when the thread's pool is empty.
-async fn sweep_until_empty(idle: Duration) {
+async fn sweep_until_empty() {
     loop {
-        tokio::time::sleep(idle).await;
+        tokio::time::sleep(POOL.with_borrow(|pool| pool.limit)).await;
         let empty = POOL.with_borrow_mut(|pool| {
+            let idle = pool.limit;
             for connections in &mut pool.origins {
                 connections
                     .idle

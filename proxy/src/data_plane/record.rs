@@ -232,7 +232,7 @@ impl Record {
 
     /// The answer came to its end.
     pub fn finished(&mut self) {
-        if self.rejection.is_some() && self.outcome != Outcome::Gone {
+        if self.rejection.is_some() {
             return;
         }
         self.outcome = match self.status {
@@ -240,6 +240,8 @@ impl Record {
             Some(status) if status.is_server_error() => Outcome::ServerError,
             _ => Outcome::Ok,
         };
+        // Its client may take long for it, and what was kept of it is not needed until then.
+        self.acknowledged();
     }
 
     /// The upstream ended in the middle of its answer.

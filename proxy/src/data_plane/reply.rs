@@ -10,6 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use modegate_filters::tags;
 
+use super::ending::is_cut;
 use super::idle::Idle;
 use super::pool::Lease;
 use super::record::Record;
@@ -19,6 +20,8 @@ use super::record::Record;
 pub enum Broken {
     /// The upstream failed.
     Upstream(hyper::Error),
+    /// The upstream ended it without saying that it was whole.
+    Cut,
     /// The upstream sent nothing, or the client took nothing, for `timeouts.idle`.
     Idle,
 }
@@ -27,6 +30,7 @@ impl std::fmt::Display for Broken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Broken::Upstream(error) => write!(f, "the upstream's answer broke off: {error}"),
+            Broken::Cut => f.write_str("the upstream reset its answer"),
             Broken::Idle => f.write_str("the answer stopped"),
         }
     }
@@ -173,7 +177,7 @@ impl Body for Reply {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = self.get_mut();
-        let (body, idle) = match &mut this.source {
+        let (body, protocol, idle) = match &mut this.source {
             Source::Ended => return Poll::Ready(None),
             Source::Breaking(_) => {
                 return match std::mem::replace(&mut this.source, Source::Ended) {
@@ -198,16 +202,16 @@ impl Body for Reply {
                 this.end_if_over();
                 return Poll::Ready(frame.map(Ok));
             }
-            Source::Upstream { before, body, idle, .. } => {
+            Source::Upstream { before, body, lease, idle } => {
                 if let Some(frame) = before.pop_front() {
                     this.sent(frame.data_ref());
                     this.end_if_over();
                     return Poll::Ready(Some(Ok(frame)));
                 }
-                (body, idle)
+                (body, lease.protocol(), idle)
             }
         };
-        match Pin::new(body).poll_frame(cx) {
+        match Pin::new(&mut *body).poll_frame(cx) {
             Poll::Pending if idle.poll_over(cx) => this.cut(Broken::Idle, cx),
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(mut frame))) => {
@@ -224,6 +228,7 @@ impl Body for Reply {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => this.cut(Broken::Upstream(error), cx),
+            Poll::Ready(None) if is_cut(body, protocol) => this.cut(Broken::Cut, cx),
             Poll::Ready(None) => {
                 this.end();
                 Poll::Ready(None)

@@ -11,8 +11,10 @@ use hyper::body::Incoming;
 use modegate_filters::tags;
 
 use super::Here;
+use super::ending::is_cut;
 use super::idle::Idle;
 use super::pace::Pace;
+use super::pool::Protocol;
 use super::read::Read;
 use super::record::Record;
 use super::serving::Busy;
@@ -27,6 +29,8 @@ pub enum Stopped {
     Idle,
     /// The client sent less than `limits.upload_rate`.
     Slow,
+    /// The client ended it without saying that it was whole.
+    Cut,
 }
 
 impl std::fmt::Display for Stopped {
@@ -35,6 +39,7 @@ impl std::fmt::Display for Stopped {
             Stopped::Client(error) => write!(f, "the request's body broke off: {error}"),
             Stopped::Idle => f.write_str("the request's body stopped"),
             Stopped::Slow => f.write_str("the request's body came too slowly"),
+            Stopped::Cut => f.write_str("the request's body was reset"),
         }
     }
 }
@@ -60,7 +65,12 @@ impl Outgoing {
     }
 
     /// The client's body as it comes, counted as it is read.
-    pub fn stream(body: Incoming, idle: Option<Duration>, record: &Record) -> Outgoing {
+    pub fn stream(
+        body: Incoming,
+        protocol: Protocol,
+        idle: Option<Duration>,
+        record: &Record,
+    ) -> Outgoing {
         if body.is_end_stream() {
             return Outgoing::Empty;
         }
@@ -69,6 +79,7 @@ impl Outgoing {
         let rate = settings.limits.upload_rate.filter(|_| idle.is_some());
         Outgoing::Stream(Box::new(Upload {
             body,
+            protocol,
             idle: Idle::new(idle),
             pace: Pace::new(rate, settings.timeouts.body),
             read: record.read().clone(),
@@ -89,6 +100,7 @@ pub struct Whole {
 #[derive(Debug)]
 pub struct Upload {
     body: Incoming,
+    protocol: Protocol,
     idle: Idle,
     pace: Pace,
     read: Arc<Read>,
@@ -148,6 +160,9 @@ impl Upload {
             Poll::Pending if self.idle.poll_over(cx) => Poll::Ready(Some(Err(Stopped::Idle))),
             Poll::Pending if self.is_slow(cx) => Poll::Ready(Some(Err(Stopped::Slow))),
             Poll::Pending => Poll::Pending,
+            Poll::Ready(None) if is_cut(&self.body, self.protocol) => {
+                Poll::Ready(Some(Err(Stopped::Cut)))
+            }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(Stopped::Client(error)))),
             Poll::Ready(Some(Ok(mut frame))) => {

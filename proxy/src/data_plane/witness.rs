@@ -16,11 +16,15 @@ use modegate_filters::stream::{Ending, Observer, Style};
 use modegate_filters::tags;
 use percent_encoding::percent_decode;
 
+use super::Here;
 use super::media::Media;
 use super::named::Named;
 use crate::digest::DigestKey;
+use crate::flags::Settings;
+use crate::metrics::{Gauge, Held};
 
-/// The largest answer that is looked into, in bytes; what it is made of is kept until its end.
+/// The largest answer that is looked into, in bytes; what it is made of is kept until its end, and
+/// counts as `limits.body_memory`.
 pub const DOCUMENT_LIMIT: usize = 256 * 1024;
 /// What a piece of an answer costs beside its bytes: many small ones are soon too many.
 pub const PIECE: usize = 256;
@@ -62,6 +66,7 @@ enum Body {
     Document {
         pieces: Vec<Bytes>,
         size: usize,
+        memory: Option<Held<Here>>,
     },
     Events(Box<Observer>),
 }
@@ -88,7 +93,7 @@ impl Witness {
         let body = match media {
             _ if encoded => Body::Unread,
             Media::Events => Body::Events(Box::new(Observer::new(asked.dialect, asked.route))),
-            Media::Json => Body::Document { pieces: Vec::new(), size: 0 },
+            Media::Json => Body::Document { pieces: Vec::new(), size: 0, memory: None },
             Media::Grpc | Media::Other => Body::Unread,
         };
         let (mode, is_foreign, last_event, spoke) = (None, false, None, false);
@@ -117,15 +122,21 @@ impl Witness {
         witness
     }
 
-    /// Looks at the next piece.
-    pub fn see(&mut self, piece: &Bytes, policy: &Policy, digests: &DigestKey) -> Brought {
+    /// Looks at the next piece. A document's are kept until its end, as long as there is memory for
+    /// them.
+    pub fn see(&mut self, piece: &Bytes, settings: &Settings, here: &Here) -> Brought {
+        let policy = &settings.policy;
         let seen = match &mut self.body {
             Body::Unread => return Brought::default(),
-            Body::Document { pieces, size } => {
-                *size += piece.len() + PIECE;
-                match *size > DOCUMENT_LIMIT {
-                    true => self.body = Body::Unread,
-                    false => pieces.push(piece.clone()),
+            Body::Document { pieces, size, memory } => {
+                let more = piece.len() + PIECE;
+                *size += more;
+                let memory = memory.get_or_insert_with(|| Held::nothing(here, Gauge::BodyMemory));
+                let is_kept = *size <= DOCUMENT_LIMIT
+                    && memory.add(more as u64) <= settings.limits.body_memory as u64;
+                match is_kept {
+                    true => pieces.push(piece.clone()),
+                    false => self.body = Body::Unread,
                 }
                 return Brought::default();
             }
@@ -133,7 +144,7 @@ impl Witness {
                 observer.see(piece, policy.answers(), &policy.contract().modes)
             }
         };
-        self.note(&seen.acknowledged, digests);
+        self.note(&seen.acknowledged, &here.digests);
         if seen.events == 0 {
             return Brought::default();
         }

@@ -66,8 +66,10 @@ pub const CONNECTIONS_LIMIT: Name = (
 /// Tunnels open after an upgrade.
 pub const TUNNELS: Name = ("modegate_tunnels", "Upgraded connections open");
 /// Bytes of request bodies held.
-pub const BODY_MEMORY: Name =
-    ("modegate_body_memory_bytes", "Bytes of request bodies held for inspection");
+pub const BODY_MEMORY: Name = (
+    "modegate_body_memory_bytes",
+    "Bytes of request bodies held for inspection, and of answers that are looked into",
+);
 /// Connections opened to upstreams.
 pub const UPSTREAM_CONNECTS: Name =
     ("modegate_upstream_connects", "Connections opened to upstreams, by result");

@@ -58,7 +58,7 @@ impl Record {
     /// A piece of the answer passes.
     pub fn see(&mut self, piece: &Bytes) {
         let Some(witness) = &mut self.witness else { return };
-        let brought = witness.see(piece, &self.snapshot.settings.policy, &self.plane.digests);
+        let brought = witness.see(piece, &self.snapshot.settings, &self.plane);
         let Some((now, before)) = brought.event else { return };
         let answers = &self.plane.metrics.answers;
         if brought.first {
