@@ -152,6 +152,7 @@ fn policy() -> Policy {
         modes,
         downgrade: Downgrade::Replace,
         body_limit: 1 << 20,
+        runtime_body_limit: 1 << 20,
         profiles: profile
             .map(|profile| ("fast-v1".to_owned(), profile))
             .into_iter()

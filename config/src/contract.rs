@@ -18,6 +18,8 @@ const DEFAULT_MODES: [&str; 2] = ["default", "fast"];
 const DEFAULT_DOWNGRADE: Downgrade = Downgrade::Replace;
 /// The servers behind take images inline, and refuse what is larger.
 const DEFAULT_BODY_LIMIT: usize = 20 * MIB;
+/// What the entrypoint reads; over it, it ends.
+const DEFAULT_RUNTIME_BODY_LIMIT: usize = MIB;
 
 /// Members that the dialects give a meaning of their own.
 const TAKEN: [&str; 11] = [
@@ -42,6 +44,11 @@ pub(crate) fn read(root: &mut Section<'_, '_>) -> Contract {
             word([Downgrade::Replace, Downgrade::Strip].map(|one| (one.word(), one))),
         ),
         body_limit: section.take("body_limit", DEFAULT_BODY_LIMIT, size(KIB..=GIB)),
+        runtime_body_limit: section.take(
+            "runtime_body_limit",
+            DEFAULT_RUNTIME_BODY_LIMIT,
+            size(KIB..=GIB),
+        ),
         profiles: BTreeMap::new(),
     });
     let profiles = root.section("profiles", |section| {

@@ -118,9 +118,9 @@ fn valid_files() {
     assert_eq!((least.admin.token_file, least.upstream.ca_file), (None, None));
 
     let full = read("everything_changed.toml");
-    assert_eq!(full.contract.field, "x-mode");
-    assert_eq!(full.contract.downgrade, Downgrade::Strip);
+    assert_eq!((&*full.contract.field, full.contract.downgrade), ("x-mode", Downgrade::Strip));
     assert_eq!(full.contract.body_limit, 1 << 30);
+    assert_eq!(full.contract.runtime_body_limit, 2 << 20);
     let turbo = full.contract.modes.find("turbo").unwrap();
     assert_eq!(full.contract.profiles.get("turbo/v1").map(|profile| profile.mode), Some(turbo));
     let flags = flags::fold([&full.flags].into_iter());

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderValue;
 
+use crate::route::Leg;
 use crate::scan::{Kind, Slot, Value, Wanted, scan};
 use crate::text;
 
@@ -148,8 +149,20 @@ pub struct Contract {
     pub downgrade: Downgrade,
     /// The largest body that is inspected, in bytes; a larger one is refused.
     pub body_limit: usize,
+    /// The same on the runtime leg, where that is less: its entrypoint ends with a larger one.
+    pub runtime_body_limit: usize,
     /// The profiles by name.
     pub profiles: BTreeMap<String, Arc<Profile>>,
+}
+
+impl Contract {
+    /// The largest body that is inspected on a leg, in bytes.
+    pub fn limit(&self, leg: Leg) -> usize {
+        match leg {
+            Leg::Frontend | Leg::Bridge => self.body_limit,
+            Leg::Runtime => self.body_limit.min(self.runtime_body_limit),
+        }
+    }
 }
 
 /// Why a value is no valid contract value.

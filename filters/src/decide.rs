@@ -138,6 +138,7 @@ mod tests {
             modes,
             downgrade: Downgrade::Replace,
             body_limit: 1024,
+            runtime_body_limit: 1024,
             profiles: profiles.into(),
         }
     }

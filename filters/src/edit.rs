@@ -44,7 +44,8 @@ pub fn replacement(members: &[Member], with: &Bytes) -> Vec<Edit> {
 }
 
 /// The edited body as slices of the original chunks: nothing is copied, and no slice is empty. The edits must be in
-/// the order of the body and must not overlap, as [`removal`] and [`replacement`] give them.
+/// the order of the body and must not overlap, as [`removal`] and [`replacement`] give them; what is inserted at a place
+/// may come before what is removed from there on.
 #[must_use]
 pub fn apply(chunks: &[Bytes], edits: &[Edit]) -> Vec<Bytes> {
     let mut edited = Vec::with_capacity(chunks.len() + 2 * edits.len());
@@ -57,7 +58,7 @@ pub fn apply(chunks: &[Bytes], edits: &[Edit]) -> Vec<Bytes> {
         while let Some(edit) = edits.next_if(|edit| edit.span.start < end) {
             keep(&mut edited, chunk, start, kept_from..edit.span.start);
             insert(&mut edited, &edit.with);
-            kept_from = edit.span.end;
+            kept_from = kept_from.max(edit.span.end);
         }
         keep(&mut edited, chunk, start, kept_from..end);
         start = end;
@@ -66,6 +67,14 @@ pub fn apply(chunks: &[Bytes], edits: &[Edit]) -> Vec<Bytes> {
         insert(&mut edited, &edit.with);
     }
     edited
+}
+
+/// How long a body of so many bytes is behind these edits.
+#[must_use]
+pub fn length(before: usize, edits: &[Edit]) -> usize {
+    let inserted: usize = edits.iter().map(|edit| edit.with.len()).sum();
+    let removed: usize = edits.iter().map(|edit| edit.span.len()).sum();
+    (before + inserted).saturating_sub(removed)
 }
 
 fn remove(edits: &mut Vec<Edit>, span: Range<usize>) {

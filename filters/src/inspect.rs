@@ -132,7 +132,7 @@ impl Policy {
 
     /// What the head alone refuses: an encoding other than identity, a declared length over the
     /// limit.
-    pub fn refuse_head(&self, headers: &HeaderMap) -> Option<Rejection> {
+    pub fn refuse_head(&self, leg: Leg, headers: &HeaderMap) -> Option<Rejection> {
         let identity = |value: &HeaderValue| {
             let value = value.as_bytes().trim_ascii();
             value.is_empty() || value.eq_ignore_ascii_case(b"identity")
@@ -142,7 +142,7 @@ impl Policy {
         }
         let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let length = length.and_then(|value| value.parse::<u64>().ok())?;
-        (length > self.contract.body_limit as u64).then_some(Rejection::TooLarge)
+        (length > self.contract.limit(leg) as u64).then_some(Rejection::TooLarge)
     }
 
     /// The verdict on a request of an inspected route, from its whole body in chunks.
@@ -154,7 +154,7 @@ impl Policy {
         headers: &HeaderMap,
         chunks: &[Bytes],
     ) -> Verdict {
-        if let Some(rejection) = self.refuse_head(headers) {
+        if let Some(rejection) = self.refuse_head(leg, headers) {
             return Verdict::refused(rejection);
         }
         self.inspect_body(flags, leg, route, headers, chunks)
@@ -169,7 +169,8 @@ impl Policy {
         headers: &HeaderMap,
         chunks: &[Bytes],
     ) -> Verdict {
-        if chunks.iter().map(Bytes::len).sum::<usize>() > self.contract.body_limit {
+        let length = length(chunks);
+        if length > self.contract.limit(leg) {
             return Verdict::refused(Rejection::TooLarge);
         }
         let found = match self.readable(leg, route, chunks) {
@@ -181,7 +182,15 @@ impl Policy {
         let assignment = self.canary.assign(self.bucket_key(headers, &place));
         let is_message = route.dialect != Dialect::Rpc || sends_message(&found, chunks);
         let verdict = self.judge(flags, &found, chunks, &reading, assignment);
-        Verdict { is_message, room: place.room, ..verdict }
+        self.bounded(leg, length, Verdict { is_message, room: place.room, ..verdict })
+    }
+
+    /// The same verdict on a body of this length, where the body is not too large behind its edits.
+    pub(crate) fn bounded(&self, leg: Leg, length: usize, verdict: Verdict) -> Verdict {
+        if edit::length(length, &verdict.edits) <= self.contract.limit(leg) {
+            return verdict;
+        }
+        Verdict { id: verdict.id, ..Verdict::refused(Rejection::TooLarge) }
     }
 
     fn judge(
@@ -264,6 +273,10 @@ impl Policy {
     }
 }
 
+pub(crate) fn length(chunks: &[Bytes]) -> usize {
+    chunks.iter().map(Bytes::len).sum()
+}
+
 fn span(found: &Found, slot: Slot) -> Option<Range<usize>> {
     found.get(slot).map(|value| value.span.clone())
 }
@@ -277,13 +290,15 @@ fn sends_message(found: &Found, chunks: &[Bytes]) -> bool {
     })
 }
 
-/// What the runtime's entrypoint reads without throwing: `method` a string, `params` an object
-/// or absent, `params.text` a string or absent.
+/// What the runtime's entrypoint reads and answers without throwing: `method` a string, `params`
+/// an object or absent, `params.text` a string or absent, and an `id` that it can repeat: one may
+/// be nested deeper than it can write.
 fn is_request(found: &Found) -> bool {
     let kind = |slot| found.get(slot).map(|value| value.kind);
     kind(Slot::Method) == Some(Kind::String)
         && matches!(kind(Slot::Params), None | Some(Kind::Object))
         && matches!(kind(Slot::Text), None | Some(Kind::String))
+        && !matches!(kind(Slot::Id), Some(Kind::Object | Kind::Array))
 }
 
 /// A JSON-RPC id is a string or a number; others are not repeated. Invalid UTF-8 in it reads as

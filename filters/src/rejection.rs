@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::contract::{Contract, Fault, PROFILE_LIMIT, REASON_LIMIT};
 use crate::dialect::Dialect;
+use crate::route::Leg;
 
 /// The JSON-RPC error code of a mismatch that is not let through.
 pub const PARITY_CODE: i32 = -32010;
@@ -151,13 +152,13 @@ impl Rejection {
     }
 
     /// What the client is told; where the servers behind have a text of their own, it is theirs.
-    pub fn message(self, contract: &Contract) -> String {
+    pub fn message(self, contract: &Contract, leg: Leg) -> String {
         let Contract { field, .. } = contract;
         match self {
             Rejection::NotJson => "Invalid JSON in request body".to_owned(),
             Rejection::NotAnObject => "Request body must be a JSON object".to_owned(),
             Rejection::NotARequest => "Request body must be a JSON-RPC request: method a string, \
-                 params an object, params.text a string"
+                 params an object, params.text a string, id a string or a number"
                 .to_owned(),
             Rejection::Contract(Fault::NotAnObject) => format!("{field} must be an object or null"),
             Rejection::Contract(Fault::Mode) => {
@@ -171,7 +172,7 @@ impl Rejection {
             }
             Rejection::Encoding => "Content-Encoding must be identity".to_owned(),
             Rejection::TooLarge => {
-                format!("Request body exceeds maximum size ({} bytes)", contract.body_limit)
+                format!("Request body exceeds maximum size ({} bytes)", contract.limit(leg))
             }
             Rejection::BodyTimeout => "Request body did not arrive in time".to_owned(),
             Rejection::BodyCut => "Request body ended before its end".to_owned(),
@@ -195,8 +196,14 @@ impl Rejection {
     /// The body of the answer, as JSON in the shape of the dialect's own server: `{"error"}`,
     /// `{"error":{"message","type"}}`, or a JSON-RPC error with the request's id (its JSON text,
     /// null where it could not be read).
-    pub fn body(self, dialect: Option<Dialect>, contract: &Contract, id: Option<&str>) -> Bytes {
-        let message = self.message(contract);
+    pub fn body(
+        self,
+        dialect: Option<Dialect>,
+        contract: &Contract,
+        leg: Leg,
+        id: Option<&str>,
+    ) -> Bytes {
+        let message = self.message(contract, leg);
         let dialect = match self {
             // What the entrypoint says of a path that it does not have, which is no message's.
             Rejection::NotAllowed => None,
@@ -249,6 +256,7 @@ mod tests {
             modes: Modes::new(["default".to_owned(), "fast".to_owned()]).unwrap(),
             downgrade: Downgrade::Replace,
             body_limit: 1024,
+            runtime_body_limit: 1024,
             profiles: BTreeMap::new(),
         }
     }
@@ -280,7 +288,11 @@ mod tests {
             ),
         ];
         for (rejection, dialect, body) in cases {
-            assert_eq!(rejection.body(dialect, &contract(), Some("7")), body, "{rejection:?}");
+            assert_eq!(
+                rejection.body(dialect, &contract(), Leg::Bridge, Some("7")),
+                body,
+                "{rejection:?}"
+            );
         }
     }
 
@@ -292,7 +304,7 @@ mod tests {
             let says_it_inside = rejection == Rejection::Parity;
             assert_eq!(rejection.status().as_u16() < 400, says_it_inside, "{rejection:?}");
             for dialect in Dialect::ALL.map(Some).into_iter().chain([None]) {
-                let body = rejection.body(dialect, &contract(), None);
+                let body = rejection.body(dialect, &contract(), Leg::Bridge, None);
                 let value: serde_json::Value = serde_json::from_slice(&body).unwrap();
                 assert!(value.get("error").is_some(), "{rejection:?}");
             }

@@ -9,7 +9,7 @@ use crate::contract::{Downgrade, Mode, Reading};
 use crate::decide::{Action, Decision, Flags, decide};
 use crate::dialect::Place;
 use crate::edit::{self, Edit};
-use crate::inspect::{Policy, Verdict, id};
+use crate::inspect::{Policy, Verdict, id, length};
 use crate::message::Said;
 use crate::route::{Leg, Route};
 use crate::scan::{Found, Kind, Slot, Value};
@@ -61,14 +61,16 @@ impl Policy {
             edits.extend(room_edit(room, &found, chunks, &mut inserted));
         }
         if !inserted.is_empty() {
-            if !is_empty_object(params, chunks) {
+            edits.sort_by_key(|edit| edit.span.start);
+            if !is_left_empty(params, &edits, chunks) {
                 inserted.push(b',');
             }
             let first = params.span.start + 1;
             edits.push(Edit { span: first..first, with: Bytes::from(inserted) });
         }
-        edits.sort_by_key(|edit| edit.span.start);
-        Some(Verdict {
+        // Before what is removed from the same place on.
+        edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
+        let verdict = Verdict {
             action: Action::Repair,
             because: Some(decision.because),
             requested: reading.requested,
@@ -82,7 +84,8 @@ impl Policy {
             edits,
             rejection: None,
             id: id(&found, chunks),
-        })
+        };
+        Some(self.bounded(Leg::Bridge, length(chunks), verdict))
     }
 
     fn reading(&self, value: Option<&Bytes>) -> Reading {
@@ -136,10 +139,18 @@ fn insert(inserted: &mut Vec<u8>, name: &str, value: &[u8]) {
     inserted.extend_from_slice(value);
 }
 
-fn is_empty_object(object: &Value, chunks: &[Bytes]) -> bool {
-    let inside = object.span.start + 1..object.span.end;
-    let mut bytes = text::slice(chunks, &inside).into_iter().flatten();
-    bytes.find(|byte| !byte.is_ascii_whitespace()) == Some(b'}')
+/// Whether nothing is in an object behind these edits, which are in its order.
+fn is_left_empty(object: &Value, edits: &[Edit], chunks: &[Bytes]) -> bool {
+    let mut from = object.span.start + 1;
+    let removed = edits.iter().filter(|edit| edit.with.is_empty()).map(|edit| edit.span.clone());
+    for span in removed.chain(std::iter::once(object.span.end..object.span.end)) {
+        let mut kept = text::slice(chunks, &(from..span.start)).into_iter().flatten();
+        if let Some(byte) = kept.find(|byte| !byte.is_ascii_whitespace()) {
+            return byte == b'}';
+        }
+        from = from.max(span.end);
+    }
+    true
 }
 
 #[cfg(test)]

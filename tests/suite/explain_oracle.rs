@@ -96,7 +96,8 @@ pub fn toml(setting: &Setting, upstream: &str) -> String {
         PROFILES.map(|(name, mode)| format!("[profiles.{name}]\nmode = \"{mode}\"\n")).concat();
     let listeners = ["frontend", "bridge", "runtime"].map(|leg| listener(leg, upstream));
     format!(
-        "[contract]\nmodes = {MODES:?}\ndowngrade = \"{downgrade}\"\nbody_limit = \"{body_limit}B\"\n{profiles}\
+        "[contract]\nmodes = {MODES:?}\ndowngrade = \"{downgrade}\"\nbody_limit = \"{body_limit}B\"\n\
+         runtime_body_limit = \"{body_limit}B\"\n{profiles}\
          [flags]\ncontract = {contract}\nruntime = {runtime}\nkill = {kill}\n\
          [canary]\nsalt = \"{SALT}\"\npercent = {percent}.0\n{}",
         listeners.concat()

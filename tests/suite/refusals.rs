@@ -165,6 +165,44 @@ async fn a_byte_order_mark_passes_only_where_the_server_behind_skips_it() {
     }
 }
 
+/// The entrypoint reads 1 MiB, and ends at more.
+#[tokio::test]
+async fn the_runtime_gets_no_more_than_it_reads() {
+    let origin = Origin::echo().await;
+    let modegate = Modegate::start(&settings(&origin, "[flags]\ncontract = true\n")).await;
+    let call = |length: usize, member: &str| {
+        let start = format!(r#"{{"id":7,"method":"message.send","params":{{{member}"text":""#);
+        let text = "x".repeat(length - start.len() - 3);
+        format!("{start}{text}\"}}}}")
+    };
+    let too_large = (413, -32000, "Request body exceeds maximum size (1048576 bytes)");
+    let grows = r#""processing":{"mode":null},"#.replace("null", "\"fast\"");
+    for (length, member, is_served) in [
+        (1 << 20, "", true),
+        ((1 << 20) + 1, "", false),
+        ((1 << 20) - 10, &*grows, true),
+        // `{"mode":"default"}` takes its place.
+        (1 << 20, &*grows, false),
+    ] {
+        for chunk in [0, 100_000] {
+            let before = origin.bytes();
+            let request = Request::post("/bridge", call(length, member));
+            let request = if chunk == 0 { request } else { request.chunked(chunk) };
+            let response = Client::once(modegate.runtime(), request).await;
+            match is_served {
+                true => assert_eq!(response.status, 200, "{length} {member}"),
+                false => {
+                    assert_eq!(response.status, too_large.0);
+                    assert_eq!(response.json()["error"]["message"], too_large.2);
+                    assert_eq!(origin.bytes(), before, "{length} {member}");
+                }
+            }
+        }
+    }
+    let request = Request::post("/api/chat", format!(r#"{{"text":"{}"}}"#, "x".repeat(2 << 20)));
+    assert_eq!(Client::once(modegate.frontend(), request).await.status, 200);
+}
+
 #[tokio::test]
 async fn the_runtime_never_gets_what_would_end_it() {
     let origin = Origin::echo().await;
@@ -173,8 +211,9 @@ async fn the_runtime_never_gets_what_would_end_it() {
         400,
         -32600,
         "Request body must be a JSON-RPC request: method a string, \
-         params an object, params.text a string",
+         params an object, params.text a string, id a string or a number",
     );
+    let deep = format!(r#"{{"id":{}{},"method":"heartbeat"}}"#, "[".repeat(5000), "]".repeat(5000));
     let cases = [
         ("{bad", NOT_JSON, null()),
         ("", NOT_JSON, null()),
@@ -187,6 +226,8 @@ async fn the_runtime_never_gets_what_would_end_it() {
         (r#"{"id":"a","method":"message.send","method":null}"#, not_a_request, json!("a")),
         (r#"{"id":"a","method":"message.send","params":[]}"#, not_a_request, json!("a")),
         (r#"{"id":"a","method":"message.send","params":"x"}"#, not_a_request, json!("a")),
+        (&*deep, not_a_request, null()),
+        (r#"{"id":{},"method":"heartbeat"}"#, not_a_request, null()),
         (r#"{"id":1.50,"method":"message.send","params":null}"#, not_a_request, json!(1.5)),
         (r#"{"id":{},"method":"message.send","params":{"text":1}}"#, not_a_request, null()),
         (

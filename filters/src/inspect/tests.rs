@@ -23,6 +23,7 @@ pub(crate) fn policy(downgrade: Downgrade, percent: f64, keys: Vec<KeySource>) -
         modes,
         downgrade,
         body_limit: 4096,
+        runtime_body_limit: 2048,
         profiles: BTreeMap::from([("fast-v1".to_owned(), profile)]),
     };
     let canary = Canary {
@@ -162,6 +163,7 @@ fn refusals() {
         (RUNTIME, "{}", request, None),
         (RUNTIME, r#"{"id":7,"method":1}"#, request, Some("7")),
         (RUNTIME, r#"{"id":{},"method":"m","params":[]}"#, request, None),
+        (RUNTIME, r#"{"id":[[]],"method":"m"}"#, request, None),
         (RUNTIME, r#"{"id":7,"method":"m","params":null}"#, request, Some("7")),
         (RUNTIME, r#"{"id":7,"method":"m","params":{"text":1}}"#, request, Some("7")),
     ];
@@ -194,8 +196,11 @@ fn heads() {
         (with(CONTENT_LENGTH, "4097"), Some(Rejection::TooLarge)),
     ];
     for (headers, expected) in cases {
-        assert_eq!(room_policy().refuse_head(&headers), expected, "{headers:?}");
+        assert_eq!(room_policy().refuse_head(Leg::Frontend, &headers), expected, "{headers:?}");
     }
+    // The runtime takes less.
+    let refused = |length| room_policy().refuse_head(Leg::Runtime, &with(CONTENT_LENGTH, length));
+    assert_eq!((refused("2048"), refused("2049")), (None, Some(Rejection::TooLarge)));
 }
 
 #[test]

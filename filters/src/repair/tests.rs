@@ -1,4 +1,5 @@
 use http::{HeaderName, Method};
+use proptest::prelude::*;
 
 use super::*;
 use crate::bucket::KeySource;
@@ -65,6 +66,76 @@ fn what_left_is_put_back_and_nothing_else_changes() {
     }
     for body in ["{}", r#"{"params":7}"#, r#"{"params":[]}"#, "[]", "{"] {
         assert!(repaired(&policy, FLAGS, body, &left).is_none(), "{body}");
+    }
+}
+
+/// What is put in and what is taken away may meet at the first place of `params`.
+#[test]
+fn a_room_is_put_in_where_a_mode_is_taken_away() {
+    let left = PutBack { value: None, room: Some("r1"), cohort: None };
+    let policy = policy(Downgrade::Strip, 100.0, vec![KeySource::Room]);
+    let off = Flags { contract: false, ..FLAGS };
+    let bodies = [
+        (
+            r#"{"params":{"processing":{"mode":"fast"},"text":"t"}}"#,
+            r#"{"params":{"roomId":"r1","text":"t"}}"#,
+        ),
+        (r#"{"params":{"processing":7,"text":"t"}}"#, r#"{"params":{"roomId":"r1","text":"t"}}"#),
+        (r#"{"params":{"processing":7}}"#, r#"{"params":{"roomId":"r1"}}"#),
+        (r#"{"params":{ "processing":7}}"#, r#"{"params":{"roomId":"r1" }}"#),
+        (r#"{"params":{"processing":7,"processing":8 }}"#, r#"{"params":{"roomId":"r1" }}"#),
+        (
+            r#"{"params":{"processing":7, "processing":8,"text":"t"}}"#,
+            r#"{"params":{"roomId":"r1", "text":"t"}}"#,
+        ),
+        (r#"{"params":{"text":"t","processing":7}}"#, r#"{"params":{"roomId":"r1","text":"t"}}"#),
+        (
+            r#"{"params":{"processing":7},"params":{"processing":8}}"#,
+            r#"{"params":{},"params":{"roomId":"r1"}}"#,
+        ),
+    ];
+    for (body, expected) in bodies {
+        for flags in [FLAGS, off] {
+            let (verdict, out) = repaired(&policy, flags, body, &left).unwrap();
+            assert_eq!((out.as_str(), verdict.effective), (expected, Mode::DEFAULT), "{body}");
+        }
+    }
+}
+
+proptest! {
+    /// Whatever is in `params`, in whatever order: what leaves is JSON, names the room, and has the
+    /// member only where it was put back.
+    #[test]
+    fn what_is_repaired_is_json(
+        members in proptest::collection::vec((0..5usize, 0..3usize, 0..3usize), 0..6),
+        (contract, runtime, strips, fast) in any::<(bool, bool, bool, bool)>(),
+    ) {
+        let downgrade = if strips { Downgrade::Strip } else { Downgrade::Replace };
+        let policy = policy(downgrade, 100.0, vec![KeySource::Room]);
+        let flags = Flags { contract, runtime, ..FLAGS };
+        let value = fast.then(|| Bytes::from_static(FAST.as_bytes()));
+        let left = PutBack { value: value.as_ref(), room: Some("r1"), cohort: Some(Cohort::Canary) };
+        let known = [r#""processing":{"mode":"fast"}"#, r#""processing":7"#, r#""text":"t""#, r#""roomId":"r2""#, r#""x":[]"#];
+        let blanks = ["", " ", "\n "];
+        let members: Vec<String> = members
+            .iter()
+            .map(|(which, before, behind)| format!("{}{}{}", blanks[*before], known[*which], blanks[*behind]))
+            .collect();
+        let body = format!(r#"{{"params":{{{}}}}}"#, members.join(","));
+        let (verdict, out) = repaired(&policy, flags, &body, &left).unwrap();
+        let read: serde_json::Value = serde_json::from_str(&out)
+            .map_err(|error| TestCaseError::fail(format!("{body} left as {out}: {error}")))?;
+        let params = &read["params"];
+        prop_assert_eq!(&params["roomId"], "r1", "{} left as {}", body, out);
+        let applies = fast && contract && runtime;
+        let mode = params.get("processing").map(|member| member["mode"].as_str().unwrap_or("?"));
+        let expected: &[Option<&str>] = match (applies, contract, strips) {
+            (true, ..) => &[Some("fast")],
+            (_, true, false) => &[None, Some("default")],
+            _ => &[None],
+        };
+        prop_assert!(expected.contains(&mode), "{} left as {}", body, out);
+        prop_assert_eq!(verdict.effective == Mode::DEFAULT, !applies);
     }
 }
 

@@ -27,8 +27,10 @@ function isObject(value) {
 }
 
 // Whether the runtime's entrypoint survives a message.
-function isRequest({ method, params }) {
+function isRequest({ id, method, params }) {
   if (typeof method !== 'string') return false;
+  // It is repeated in the answer, and may be nested deeper than can be written.
+  if (typeof id === 'object' && id !== null) return false;
   if (params === undefined) return true;
   return isObject(params) && (params.text === undefined || typeof params.text === 'string');
 }

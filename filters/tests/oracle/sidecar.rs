@@ -42,6 +42,7 @@ impl Sidecar {
             modes,
             downgrade,
             body_limit: setting.body_limit,
+            runtime_body_limit: setting.body_limit,
             profiles: profiles.into(),
         };
         let canary = Canary {
@@ -99,10 +100,10 @@ impl Sidecar {
                 return Err(format!("edited otherwise in chunks of {size}"));
             }
         }
-        Ok(self.as_json(&route, &verdict))
+        Ok(self.as_json(leg, &route, &verdict))
     }
 
-    fn as_json(&self, route: &Route, verdict: &Verdict) -> Value {
+    fn as_json(&self, leg: Leg, route: &Route, verdict: &Verdict) -> Value {
         let contract = self.policy.contract();
         let read = verdict.because.is_some();
         let edits: Vec<Value> = verdict
@@ -114,7 +115,7 @@ impl Sidecar {
             })
             .collect();
         let rejection = verdict.rejection.map(|rejection| {
-            let body = rejection.body(Some(route.dialect), contract, verdict.id.as_deref());
+            let body = rejection.body(Some(route.dialect), contract, leg, verdict.id.as_deref());
             json!({ "reason": rejection.reason(), "body": String::from_utf8_lossy(&body) })
         });
         let mut headers = HeaderMap::new();

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use modegate_filters::bucket::{Canary, Cohort, KeySource, Share};
 use modegate_filters::contract::{Contract, Downgrade, Modes, Profile};
@@ -50,7 +49,10 @@ fn policy(downgrade: Downgrade, percent: f64, body_limit: usize) -> Policy {
         allow: BTreeSet::new(),
         deny: BTreeSet::new(),
     };
-    Policy::new(Contract { field, modes, downgrade, body_limit, profiles }, canary)
+    Policy::new(
+        Contract { field, modes, downgrade, body_limit, runtime_body_limit: body_limit, profiles },
+        canary,
+    )
 }
 
 /// A body, its chunks, where it arrives, and all that is set.
@@ -75,22 +77,28 @@ pub fn contract(data: &[u8]) {
         Ok(document) => document,
         Err(rejection) => {
             assert_eq!(verdict.rejection, Some(rejection), "{}", body.escape_ascii());
-            return assert_refused(policy, &route, &verdict);
+            return assert_refused(policy, leg, &route, &verdict);
         }
     };
+    if verdict.rejection == Some(Rejection::TooLarge) {
+        let members = members(route.dialect, &document);
+        let values = members.iter().map(|member| document.members[*member].value.len());
+        let longer = values.map(|value| DEFAULT.len() as i64 - value as i64);
+        let leaves = body.len() as i64 + longer.sum::<i64>();
+        assert!(leaves > policy.contract().body_limit as i64, "{}", body.escape_ascii());
+        return assert_refused(policy, leg, &route, &verdict);
+    }
     assert_decided(policy, flags, &route, &verdict, &document, &body);
     if verdict.action == Action::Reject {
-        return assert_refused(policy, &route, &verdict);
+        return assert_refused(policy, leg, &route, &verdict);
     }
     let leaves = edit::apply(&chunks, &verdict.edits);
     assert_leaves(policy, &route, &verdict, &document, &body, &leaves.concat());
     assert_tags(policy, &verdict);
-    if leaves.iter().map(Bytes::len).sum::<usize>() <= policy.contract().body_limit {
-        let again = policy.inspect(flags, leg, &route, &headers, &leaves);
-        assert_eq!(again.action, Action::Pass, "{}", leaves.concat().escape_ascii());
-        assert_eq!(again.effective, verdict.effective, "{}", leaves.concat().escape_ascii());
-        assert_eq!(again.room, verdict.room);
-    }
+    let again = policy.inspect(flags, leg, &route, &headers, &leaves);
+    assert_eq!(again.action, Action::Pass, "{}", leaves.concat().escape_ascii());
+    assert_eq!(again.effective, verdict.effective, "{}", leaves.concat().escape_ascii());
+    assert_eq!(again.room, verdict.room);
 }
 
 fn route(input: &mut Input<'_>) -> (Leg, Route) {
@@ -145,7 +153,8 @@ fn readable(
     let text = document.last_within("params", "text").map(|member| body[member.value.start]);
     let survives = first("method") == Some(b'"')
         && first("params").is_none_or(|first| first == b'{')
-        && text.is_none_or(|first| first == b'"');
+        && text.is_none_or(|first| first == b'"')
+        && first("id").is_none_or(|first| !matches!(first, b'{' | b'['));
     if leg == Leg::Runtime && dialect == Dialect::Rpc && !survives {
         return Err(Rejection::NotARequest);
     }
@@ -225,11 +234,11 @@ fn assert_leaves(
     }
 }
 
-fn assert_refused(policy: &Policy, route: &Route, verdict: &Verdict) {
+fn assert_refused(policy: &Policy, leg: Leg, route: &Route, verdict: &Verdict) {
     assert_eq!((verdict.action, verdict.edits.len()), (Action::Reject, 0));
     let rejection = verdict.rejection.expect("a reason");
     assert!(rejection.status().is_client_error());
-    let answer = rejection.body(Some(route.dialect), policy.contract(), verdict.id.as_deref());
+    let answer = rejection.body(Some(route.dialect), policy.contract(), leg, verdict.id.as_deref());
     let document = reference::read(&answer);
     assert!(document.is_ok_and(|document| document.last("error").is_some()), "{answer:?}");
 }

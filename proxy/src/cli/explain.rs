@@ -84,7 +84,7 @@ fn not_served(policy: &Policy, leg: Leg) -> Value {
     let mut explained = not_inspected(leg);
     if let Some(explained) = explained.as_object_mut() {
         explained.insert("action".to_owned(), "reject".into());
-        let rejection = refusal(policy, Rejection::NotAllowed, None, None);
+        let rejection = refusal(policy, leg, Rejection::NotAllowed, None, None);
         explained.insert("rejection".to_owned(), rejection);
     }
     explained
@@ -111,9 +111,9 @@ fn not_inspected(leg: Leg) -> Value {
 
 fn explain(policy: &Policy, leg: Leg, route: &Route, verdict: &Verdict) -> Value {
     let contract = policy.contract();
-    let rejection = verdict
-        .rejection
-        .map(|rejection| refusal(policy, rejection, Some(route.dialect), verdict.id.as_deref()));
+    let rejection = verdict.rejection.map(|rejection| {
+        refusal(policy, leg, rejection, Some(route.dialect), verdict.id.as_deref())
+    });
     // A request whose body could not be read has no cohort and asked for nothing.
     let read = verdict.because.is_some();
     let edits: Vec<Value> = verdict
@@ -144,16 +144,17 @@ fn explain(policy: &Policy, leg: Leg, route: &Route, verdict: &Verdict) -> Value
 
 fn refusal(
     policy: &Policy,
+    leg: Leg,
     rejection: Rejection,
     dialect: Option<Dialect>,
     id: Option<&str>,
 ) -> Value {
     let contract = policy.contract();
-    let body = rejection.body(dialect, contract, id);
+    let body = rejection.body(dialect, contract, leg, id);
     json!({
         "status": rejection.status().as_u16(),
         "reason": rejection.reason(),
-        "message": rejection.message(contract),
+        "message": rejection.message(contract, leg),
         "body": String::from_utf8_lossy(&body),
     })
 }

@@ -79,7 +79,7 @@ impl<S: Serve> Service<Box<Exchange>> for Contract<S> {
 async fn keep(mut exchange: Box<Exchange>, route: &Route) -> Result<Box<Exchange>, Box<Answer>> {
     let snapshot = exchange.snapshot.clone();
     let settings = &snapshot.settings;
-    if let Some(rejection) = settings.policy.refuse_head(exchange.headers()) {
+    if let Some(rejection) = settings.policy.refuse_head(exchange.plane.leg, exchange.headers()) {
         return Err(refused(exchange, Verdict::refused(rejection), Named::default()));
     }
     let held = match take(&mut exchange, settings).await {

@@ -66,7 +66,7 @@ async fn collect(
     here: &Here,
     record: &Record,
 ) -> Result<HeldBody, Rejection> {
-    let limit = settings.policy.contract().body_limit;
+    let limit = settings.policy.contract().limit(here.leg);
     let mut memory = Held::nothing(here, Gauge::BodyMemory);
     let mut chunks: Vec<Bytes> = Vec::new();
     let mut tail = BytesMut::new();

@@ -134,6 +134,11 @@ impl Record {
         self.conversation = conversation.map(|id| self.plane.digests.digest(id));
     }
 
+    /// The leg that it came on.
+    pub fn leg(&self) -> Leg {
+        self.plane.leg
+    }
+
     /// The dialect of the route.
     pub fn dialect(&self) -> Option<Dialect> {
         self.route.map(|(_, dialect)| dialect)

@@ -15,7 +15,7 @@ use super::stack::Answer;
 pub fn refuse(record: Box<Record>, rejection: Rejection, id: Option<&str>) -> Answer {
     let snapshot = record.snapshot().clone();
     let contract = snapshot.settings.policy.contract();
-    let body = rejection.body(record.dialect(), contract, id);
+    let body = rejection.body(record.dialect(), contract, record.leg(), id);
     answer(record, rejection, body)
 }
 

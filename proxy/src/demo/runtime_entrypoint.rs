@@ -1,5 +1,6 @@
 //! The cloud runtime's entrypoint in echo mode (wire facts 2c, revision O): exact targets, no
-//! schema, the room ignored, and a process that ends at a body that is no JSON, or `null`.
+//! schema, the room ignored, and a process that ends at a body that is no JSON, or `null`, and at an
+//! `id` that it cannot repeat.
 
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ use super::reply::{Outgoing, chunked, events, json_chunked};
 
 /// The real one has no limit; this is above what modegate lets through.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
+
+/// About what `JSON.stringify` writes on Node's stack of values in one another; `JSON.parse` reads any.
+const DEEPEST: usize = 4000;
 
 /// The entrypoint.
 #[derive(Debug)]
@@ -96,9 +100,16 @@ async fn read(request: Arrival<'_>) -> Result<String, NoAnswer> {
     }
 }
 
-/// `JSON.parse(body)` and the first look at a member, in a handler that catches nothing.
+/// `JSON.parse(body)`, the first look at a member, and the `id` in the answer, in a handler that
+/// catches nothing.
 fn parse(body: &str) -> Result<Json<'_>, NoAnswer> {
-    Json::parse(body).filter(|rpc| !rpc.is_null()).ok_or(NoAnswer::Died)
+    let is_written = |rpc: &Json<'_>| rpc.member("id").is_none_or(|id| depth(id) <= DEEPEST);
+    Json::parse(body).filter(|rpc| !rpc.is_null()).filter(is_written).ok_or(NoAnswer::Died)
+}
+
+/// How many containers a value opens one right in another.
+fn depth(value: Json<'_>) -> usize {
+    value.compact().bytes().take_while(|byte| matches!(byte, b'[' | b'{')).count()
 }
 
 fn stream(rpc: Json<'_>) -> Response<Outgoing> {

@@ -17,8 +17,9 @@ fn last_body(origins: &Origins, hop: Hop) -> String {
 }
 
 #[tokio::test]
-async fn the_runtime_dies_of_what_is_no_json_or_null() {
-    for body in ["{bad", "", "null", " null ", "{}x", "\u{feff}{}"] {
+async fn the_runtime_dies_of_what_is_no_json_or_null_and_of_an_id_that_it_cannot_write() {
+    let deep = format!(r#"{{"method":"m","id":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
+    for body in ["{bad", "", "null", " null ", "{}x", "\u{feff}{}", &deep] {
         let origins = chain().await;
         let mut idle = TcpStream::connect(origins.runtime).await.unwrap();
         let mut deadly = TcpStream::connect(origins.runtime).await.unwrap();
