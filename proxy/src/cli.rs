@@ -6,6 +6,7 @@
 #[macro_use]
 mod print;
 
+mod answer;
 mod bucket;
 mod call;
 mod check;

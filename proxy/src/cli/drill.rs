@@ -13,6 +13,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::Failure;
+use super::answer::{FLAG_CHANGED, FLAGS};
 use super::call::AdminArgs;
 use super::why::Why;
 use log::Arrived;
@@ -88,7 +89,7 @@ impl DrillArgs {
     pub(super) fn run(self) -> Result<(), Failure> {
         // The actor and the token are asked for before anything is sent.
         self.explained()?;
-        self.admin.call(Method::GET, "/flags", None)?;
+        self.admin.call(Method::GET, "/flags", None, &FLAGS)?;
         let traffic = Traffic::start(&self.frontend, self.origin)?;
         let drilled = self.drill(&traffic);
         // Whatever happened, nothing stays set by hand.
@@ -135,17 +136,17 @@ impl DrillArgs {
     fn set(&self, flag: &str, value: bool) -> Result<(), Failure> {
         let mut body = self.explained()?;
         (body["value"], body["expires"]) = (json!(value), json!(EXPIRES));
-        self.admin.call(Method::PUT, &format!("/flags/{flag}"), Some(body)).map(drop)
+        self.admin.call(Method::PUT, &format!("/flags/{flag}"), Some(body), &FLAG_CHANGED).map(drop)
     }
 
     /// Takes an override back, where there is one.
     fn clear(&self, flag: &str) -> Result<(), Failure> {
-        let flags = self.admin.call(Method::GET, "/flags", None)?;
+        let flags = self.admin.call(Method::GET, "/flags", None, &FLAGS)?;
         if flags["flags"][flag]["layers"]["override"].is_null() {
             return Ok(());
         }
         let path = format!("/flags/{flag}");
-        self.admin.call(Method::DELETE, &path, Some(self.explained()?)).map(drop)
+        self.admin.call(Method::DELETE, &path, Some(self.explained()?), &FLAG_CHANGED).map(drop)
     }
 
     fn explained(&self) -> Result<Value, Failure> {
