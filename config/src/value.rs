@@ -29,6 +29,11 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     quantity(&value, &DURATIONS).ok().map(Duration::from_millis)
 }
 
+/// A duration in quotes as [`parse_duration`] reads it, in the largest unit that fits: `"4h"`.
+pub fn show_duration(duration: Duration) -> String {
+    shown_quantity(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), &DURATIONS)
+}
+
 /// A duration in a range, such as `"30s"`.
 pub(crate) fn duration(range: RangeInclusive<Duration>) -> Rule<Duration> {
     let allowed = allowed_durations(&range);
@@ -78,13 +83,10 @@ pub(crate) fn shown_size(bytes: usize) -> String {
 }
 
 fn allowed_durations(range: &RangeInclusive<Duration>) -> String {
-    let shown = |duration: &Duration| {
-        shown_quantity(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), &DURATIONS)
-    };
     format!(
         "a duration with its unit (ms, s, m, h), {} to {}",
-        shown(range.start()),
-        shown(range.end())
+        show_duration(*range.start()),
+        show_duration(*range.end())
     )
 }
 

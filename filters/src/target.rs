@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use http::Uri;
+use http::uri::PathAndQuery;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::Url;
 
@@ -13,6 +15,16 @@ use url::Url;
 /// which cannot be in a path here.
 const PATH: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}');
+
+/// The target as it is sent on, and so as it is judged: only its path and query. Where a request
+/// goes is not for its target to say.
+pub fn origin_form(uri: Uri) -> Uri {
+    if uri.scheme().is_none() && uri.authority().is_none() {
+        return uri;
+    }
+    let target = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+    Uri::from(target)
+}
 
 /// The path of a target in origin or absolute form.
 pub fn pathname(target: &str) -> Cow<'_, str> {

@@ -6,6 +6,7 @@
 #[macro_use]
 mod print;
 
+mod answer;
 mod bucket;
 mod call;
 mod check;
@@ -70,7 +71,7 @@ struct ConfigFile {
 }
 
 /// How a command that ends by itself ended badly.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Failure {
     /// The thing asked about failed: exit code 1.
     Failed(String),
@@ -84,6 +85,16 @@ impl Failure {
     fn text(&self) -> &str {
         match self {
             Failure::Failed(text) | Failure::Usage(text) | Failure::Unreachable(text) => text,
+        }
+    }
+
+    /// With what went wrong besides.
+    fn and(self, other: &str) -> Failure {
+        let text = format!("{}; {other}", self.text());
+        match self {
+            Failure::Failed(_) => Failure::Failed(text),
+            Failure::Usage(_) => Failure::Usage(text),
+            Failure::Unreachable(_) => Failure::Unreachable(text),
         }
     }
 

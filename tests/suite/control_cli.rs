@@ -104,6 +104,10 @@ async fn bucket_gives_the_documented_ranks() {
         ("user-3", json!(2_933_132_643_u64), "control", "rank"),
         ("日本語", json!(3_864_334_310_u64), "control", "rank"),
         ("", Value::Null, "control", "no_key"),
+        ("web-chat", Value::Null, "control", "no_key"),
+        ("openai-compat", Value::Null, "control", "no_key"),
+        ("anthropic-compat", Value::Null, "control", "no_key"),
+        ("default", Value::Null, "control", "no_key"),
     ];
     let keys: Vec<&str> = cases.iter().map(|(key, ..)| *key).chain(["vip", "out"]).collect();
     let arguments = [["bucket", "--json", "-c", &config].as_slice(), &keys].concat();
@@ -118,9 +122,15 @@ async fn bucket_gives_the_documented_ranks() {
         assert_eq!(line["salt"], "fast-mode/2026-12");
     }
     let listed = |at: usize| (lines[at]["cohort"].clone(), lines[at]["why"].clone());
-    assert_eq!(listed(5), (json!("canary"), json!("allowed")));
-    assert_eq!(listed(6), (json!("control"), json!("denied")));
+    assert_eq!(listed(9), (json!("canary"), json!("allowed")));
+    assert_eq!(listed(10), (json!("control"), json!("denied")));
 
+    // A header's value is a key, whatever rooms are called.
+    let config = file(&dir, "[canary]\npercent = 100\nkey = [\"header:x-user\"]");
+    let ended = command(&["bucket", "-c", &config, "web-chat"], "").await;
+    assert!(ended.stdout.starts_with("web-chat: canary (by rank: "), "{}", ended.stdout);
+
+    let config = file(&dir, &format!("[canary]\n{salt}\npercent = 50\n{lists}"));
     let ended = command(&["bucket", "-c", &config, "user-1", "a\nb"], "").await;
     let lines: Vec<&str> = ended.stdout.lines().collect();
     let first = "user-1: control (by rank: rank 2666261109, threshold 2147483650)";

@@ -72,12 +72,17 @@ async fn what_is_refused_is_exit_code_one_and_says_why() {
     };
     let cases = [
         (&right, set("runtime", &[]), "runtime needs contract"),
-        (&right, set("kill", &["--expires", "9h"]), "expires"),
-        (&right, set("kill", &["--expires", "soon"]), "expires"),
+        (
+            &right,
+            set("kill", &["--expires", "99h"]),
+            "found: \"99h\"; allowed: a duration with its unit (ms, s, m, h), \"1ms\" to \"4h\"",
+        ),
+        (&right, set("kill", &["--expires", "soon"]), "found: \"soon\""),
+        (&right, set("kill", &["--expires", "5h"]), "admin.override_limit"),
         (&right, vec!["set", "kill", "on", "--actor", "ann", "--reason", " "], "reason"),
         (&right, [["clear", "kill"].as_slice(), &why].concat(), "no override"),
         (&stranger, set("kill", &[]), "token"),
-        (&nobody, set("kill", &[]), "token"),
+        (&nobody, set("kill", &[]), "--token-file FILE"),
     ];
     for (target, arguments, says) in cases {
         let ended = flags(target, &arguments).await;
@@ -108,25 +113,36 @@ async fn what_cannot_be_reached_is_exit_code_three() {
 async fn what_is_no_sidecar_or_no_token_is_usage() {
     let dir = TempDir::new();
     let split = dir.write("split", "0123456789\n0123456789").display().to_string();
-    let cases: [&[&str]; 6] = [
+    let empty = dir.write("empty", " \n").display().to_string();
+    let cases: [&[&str]; 7] = [
         &["flags", "list", "--admin", "ftp://localhost:1"],
         &["flags", "list", "--admin", "https://localhost:1"],
         &["flags", "list", "--admin", "localhost"],
         &["flags", "list", "--admin", ""],
         &["flags", "list", "--token-file", "/nonexistent/token"],
         &["flags", "list", "--token-file", &split],
+        &["flags", "list", "--token-file", &empty],
     ];
     for arguments in cases {
         let ended = command(arguments, "").await;
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(!ended.stderr.contains("0123456789"), "{}", ended.stderr);
+        let is_file = arguments.contains(&&*split) || arguments.contains(&&*empty);
+        assert_eq!(ended.stderr.contains("allowed: one line"), is_file, "{}", ended.stderr);
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_is_none_of_ours_is_a_failure() {
-    let origin = Origin::start(|_| crate::harness::Answer::ok("<html>")).await;
-    let ended = command(&["flags", "list", "--admin", &origin.url()], "").await;
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
-    assert!(ended.stderr.contains("not a JSON answer"), "{}", ended.stderr);
+async fn what_is_set_and_does_not_take_effect_is_said() {
+    let origin = Origin::echo().await;
+    let modegate = Modegate::start(&settings(&origin, "[flags]\nkill = true\n")).await;
+    let target = target(&modegate);
+    let why = ["--actor", "ann", "--reason", "r"];
+    let off = flags(&target, &[["set", "kill", "off"].as_slice(), &why].concat()).await;
+    assert_eq!((off.code, off.stdout.as_str()), (Some(1), ""));
+    let says = "kill was set off by hand, but kill is on (generation 2): the layer file says so";
+    assert!(off.stderr.contains(says), "{}", off.stderr);
+    let on = flags(&target, &[["set", "contract", "on"].as_slice(), &why].concat()).await;
+    let says = "contract is on (generation 3); but kill is on, and goes before it\n";
+    assert_eq!((on.code, on.stdout.as_str()), (Some(0), says), "{}", on.stderr);
 }

@@ -89,7 +89,7 @@ async fn whoever_says_no_contract_is_not_the_same() {
     let config = file(&dir, ONE);
     let ended = command(&["check", "-c", &config, "--against", &older.url()], "").await;
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("no contract"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("has no \"contract\""), "{}", ended.stderr);
 }
 
 #[tokio::test]

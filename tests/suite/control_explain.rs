@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::control_process::{CANARY, DOWNGRADED, FAST, ROUTE, STRIPPED, command, file};
-use crate::harness::{Exited, TempDir};
+use crate::harness::{Client, Exited, Modegate, Origin, Request, TempDir, settings};
 
 /// The body with the edits that `explain` lists.
 fn edited(body: &str, edits: &Value) -> String {
@@ -188,5 +188,61 @@ async fn explain_reads_headers_and_leaves_what_is_not_inspected() {
             assert!(answer[key].is_null(), "{path}: {key}");
         }
         assert_eq!((&answer["headers"], &answer["body_edits"]), (&json!({}), &json!([])), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn explain_refuses_a_head_as_the_proxy_does() {
+    let (origin, dir) = (Origin::echo().await, TempDir::new());
+    let modegate = Modegate::start(&settings(&origin, "")).await;
+    let config = file(&dir, "");
+    let cases = [
+        ("POST", ROUTE, None),
+        ("CONNECT", ROUTE, Some((405, "method"))),
+        ("CONNECT", "h:80", Some((405, "method"))),
+        ("TRACE", ROUTE, Some((405, "method"))),
+        ("get", ROUTE, Some((405, "method"))),
+        ("post", ROUTE, Some((405, "method"))),
+        ("POST", "api/chat", Some((400, "bad_head"))),
+        ("POST", "\\api\\chat", Some((400, "bad_head"))),
+        ("POST", "javascript:/api/chat", Some((400, "bad_head"))),
+        ("POST", "file:///api/chat", Some((400, "bad_head"))),
+        ("POST", "*", Some((400, "bad_head"))),
+        ("POST", "/api/chat x", Some((400, "bad_head"))),
+        ("POST", "", Some((400, "bad_head"))),
+        ("OPTIONS", "*", None),
+        ("POST", "http://h", None),
+        ("POST", "http://h//evil/api/chat", None),
+    ];
+    for (method, target, refused) in cases {
+        let name = format!("{method} {target}");
+        let mut request = Request::new(method, target);
+        if refused.is_none() && method == "POST" {
+            request = request.body("{}");
+        }
+        let mut client = Client::connect(modegate.frontend()).await;
+        client.write(request.bytes()).await;
+        let answer = client.response_to("POST").await;
+        let path = format!("--path={target}");
+        let arguments = ["-c", &config, "--leg", "frontend", "--method", method, &path];
+        let (_, said) = explain(&arguments, if method == "POST" { "{}" } else { "" }).await;
+        let rejection = &said["rejection"];
+        match refused {
+            None => {
+                assert_eq!((answer.status, rejection), (200, &Value::Null), "{name}: {said}");
+                let inspected = origin.last().header("x-processing-mode").is_some();
+                assert_eq!(said["route"].is_string(), inspected, "{name}: {said}");
+            }
+            Some((status, reason)) => {
+                assert_eq!(
+                    (answer.status, said["action"].as_str()),
+                    (status, Some("reject")),
+                    "{name}"
+                );
+                let found = (&rejection["status"], &rejection["reason"], &rejection["body"]);
+                let body = answer.text();
+                assert_eq!(found, (&json!(status), &json!(reason), &json!(body)), "{name}");
+            }
+        }
     }
 }

@@ -33,6 +33,7 @@ mod control_admin;
 mod control_cli;
 mod control_cli_flags;
 mod control_cli_log;
+mod control_cli_strangers;
 mod control_contract;
 mod control_document;
 mod control_drill;

@@ -28,13 +28,13 @@ pub async fn read<Call: DeserializeOwned>(body: Incoming, shape: &str) -> Result
 /// How long a change lasts; without an expiry, as long as it may.
 pub fn lasts(expires: Option<&str>, limit: Duration) -> Result<Duration, Refusal> {
     let Some(text) = expires else { return Ok(limit) };
-    modegate_config::parse_duration(text).ok_or(Refusal::Expiry(limit))
+    modegate_config::parse_duration(text).ok_or_else(|| Refusal::Expiry(text.to_owned(), limit))
 }
 
 /// Why a change was refused.
 pub fn refused(refusal: &Refusal) -> Answer {
     let status = match refusal {
-        Refusal::Unexplained | Refusal::Expiry(_) => StatusCode::BAD_REQUEST,
+        Refusal::Unexplained | Refusal::Expiry(..) => StatusCode::BAD_REQUEST,
         Refusal::Broken(_) => StatusCode::CONFLICT,
         Refusal::NotOverridden(_) | Refusal::NotOpen => StatusCode::NOT_FOUND,
     };

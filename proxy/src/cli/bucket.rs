@@ -1,6 +1,8 @@
 //! `modegate bucket`
 
 use clap::Args;
+use modegate_filters::bucket::KeySource;
+use modegate_filters::dialect::Place;
 use serde_json::json;
 
 use super::{ConfigFile, Failure, load::load};
@@ -21,8 +23,10 @@ impl BucketArgs {
     pub(super) fn run(self) -> Result<(), Failure> {
         let canary = load(&self.file.config)?.config.canary;
         let threshold = canary.share.threshold();
+        let by_room = canary.keys.contains(&KeySource::Room);
         for key in &self.keys {
-            let assignment = canary.assign(Some(key));
+            let place = Place::room(key);
+            let assignment = canary.assign(if by_room { place.bucket_key() } else { Some(key) });
             let (cohort, why) = (assignment.cohort.word(), assignment.why.word());
             if self.json {
                 let line = json!({

@@ -1,6 +1,6 @@
 //! Calls the admin API of a running sidecar.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,17 +16,21 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::Failure;
+use super::answer::Shape;
 
 /// How long a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest answer that is read, in bytes.
 const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 
+/// Where an admin listener is by default.
+const DEFAULT_ADMIN: &str = "http://127.0.0.1:9901";
+
 /// Which sidecar, and as whom.
 #[derive(Debug, Args)]
 pub(super) struct AdminArgs {
     /// The sidecar's admin listener: `http://host:port`, or `unix:/path`.
-    #[arg(long, global = true, default_value = "http://127.0.0.1:9901", value_name = "URL")]
+    #[arg(long, global = true, default_value = DEFAULT_ADMIN, value_name = "URL")]
     admin: String,
     /// The file with the bearer token.
     #[arg(long, global = true, value_name = "FILE")]
@@ -39,34 +43,49 @@ impl AdminArgs {
         AdminArgs { admin: admin.to_owned(), token_file: None }
     }
 
-    /// Makes one call; an answer other than 2xx is a failure that says why.
+    /// Whether a sidecar other than the default one was named, or a token.
+    pub(super) fn is_given(&self) -> bool {
+        self.admin != DEFAULT_ADMIN || self.token_file.is_some()
+    }
+
+    /// Makes one call; an answer other than 2xx, or of another shape, is a failure that says why.
     pub(super) fn call(
         &self,
         method: Method,
         path: &str,
         body: Option<Value>,
+        shape: &Shape,
     ) -> Result<Value, Failure> {
-        let answer = self.bytes(method, path, body)?;
-        serde_json::from_slice(&answer)
-            .map_err(|_| Failure::Failed(format!("{}: not a JSON answer", self.admin)))
+        let call = format!("{method} {path}");
+        let answer = self.exchanged(method, path, body)?.body;
+        let answer: Value = serde_json::from_slice(&answer)
+            .map_err(|_| self.stranger(&format!("its answer to {call} is not JSON")))?;
+        match shape.lack(&answer) {
+            None => Ok(answer),
+            Some(lack) => Err(self.stranger(&format!("its answer to {call} {lack}"))),
+        }
     }
 
-    /// What a call gives that is a text.
-    pub(super) fn text(&self, path: &str) -> Result<String, Failure> {
-        let answer = self.bytes(Method::GET, path, None)?;
-        Ok(String::from_utf8_lossy(&answer).into_owned())
+    /// What a call gives that is Markdown.
+    pub(super) fn markdown(&self, path: &str) -> Result<String, Failure> {
+        let Exchanged { content_type, body, .. } = self.exchanged(Method::GET, path, None)?;
+        match content_type.as_ref().map(HeaderValue::as_bytes) {
+            Some(b"text/markdown") => Ok(String::from_utf8_lossy(&body).into_owned()),
+            _ => Err(self.stranger(&format!("its answer to GET {path} is not Markdown"))),
+        }
     }
 
-    fn bytes(&self, method: Method, path: &str, body: Option<Value>) -> Result<Bytes, Failure> {
+    fn exchanged(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Exchanged, Failure> {
         let usage = |error: String| Failure::Usage(error);
+        let call = format!("{method} {path}");
         let mut request = Request::builder().method(method).uri(path);
         if let Some(file) = &self.token_file {
-            let token = std::fs::read_to_string(file)
-                .map_err(|error| usage(format!("{}: {error}", file.display())))?;
-            let mut value = HeaderValue::try_from(format!("Bearer {}", token.trim()))
-                .map_err(|_| usage(format!("{}: no usable token", file.display())))?;
-            value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
+            request = request.header(AUTHORIZATION, bearer(file)?);
         }
         let body = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
         let request = request
@@ -78,17 +97,34 @@ impl AdminArgs {
             .enable_all()
             .build()
             .map_err(|error| Failure::Failed(error.to_string()))?;
-        let (status, answer) = runtime.block_on(async {
+        let answer = runtime.block_on(async {
             let late = |_| Failure::Unreachable(format!("{}: no answer in time", self.admin));
             timeout(CALL_TIMEOUT, self.exchange(request)).await.map_err(late)?
         })?;
-        let not_json = |_| Failure::Failed(format!("{}: {status}, not a JSON answer", self.admin));
+        let status = answer.status;
         if status.is_success() {
             return Ok(answer);
         }
-        let answer: Value = serde_json::from_slice(&answer).map_err(not_json)?;
-        let error = answer.get("error").and_then(Value::as_str).unwrap_or("refused");
-        Err(Failure::Failed(format!("{status}: {error}")))
+        let said: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        match said.as_ref().and_then(|said| said["error"].as_str()) {
+            Some(error) => Err(Failure::Failed(format!("{status}: {error}{}", self.hint(status)))),
+            None => Err(self.stranger(&format!("its answer to {call} is {status} and no error"))),
+        }
+    }
+
+    /// What answers is not what was asked for.
+    fn stranger(&self, why: &str) -> Failure {
+        Failure::Failed(format!("{} is no modegate admin listener: {why}", self.admin))
+    }
+
+    fn hint(&self, status: StatusCode) -> String {
+        match (status, &self.token_file) {
+            (StatusCode::UNAUTHORIZED, None) => "; --token-file FILE gives it".to_owned(),
+            (StatusCode::UNAUTHORIZED, Some(file)) => {
+                format!("; what was sent stands in {}", file.display())
+            }
+            _ => String::new(),
+        }
     }
 
     fn host(&self) -> String {
@@ -96,10 +132,7 @@ impl AdminArgs {
         host.unwrap_or("localhost").to_owned()
     }
 
-    async fn exchange(
-        &self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<(StatusCode, Bytes), Failure> {
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Exchanged, Failure> {
         let unreachable =
             |error: std::io::Error| Failure::Unreachable(format!("{}: {error}", self.admin));
         if let Some(path) = self.admin.strip_prefix("unix:") {
@@ -116,6 +149,31 @@ impl AdminArgs {
     }
 }
 
+/// An answer as it came.
+struct Exchanged {
+    status: StatusCode,
+    content_type: Option<HeaderValue>,
+    body: Bytes,
+}
+
+/// The credentials that a token file holds.
+fn bearer(file: &Path) -> Result<HeaderValue, Failure> {
+    let usage = |found: &str| Failure::Usage(format!("--token-file {}: {found}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| usage(&error.to_string()))?;
+    let allowed = "allowed: one line, the token of the sidecar's admin.token_file";
+    let token = text.trim();
+    if token.is_empty() {
+        return Err(usage(&format!("found: nothing; {allowed}")));
+    }
+    if token.contains(['\n', '\r']) {
+        return Err(usage(&format!("found: {} lines; {allowed}", token.lines().count())));
+    }
+    let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|_| usage(&format!("found: control characters; {allowed}")))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 /// The host of an `http://` URL, an IPv6 address in brackets, and its port.
 pub(super) fn host_and_port(url: &str) -> Option<(String, u16)> {
     let url = url::Url::parse(url).ok().filter(|url| url.scheme() == "http")?;
@@ -125,16 +183,17 @@ pub(super) fn host_and_port(url: &str) -> Option<(String, u16)> {
 async fn send<S>(
     stream: S,
     request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>>
+) -> Result<Exchanged, Box<dyn std::error::Error + Send + Sync>>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let exchange = async {
         let answer = sender.send_request(request).await?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), ANSWER_LIMIT).collect().await?;
-        Ok((status, body.to_bytes()))
+        let (head, body) = answer.into_parts();
+        let content_type = head.headers.get(CONTENT_TYPE).cloned();
+        let body = Limited::new(body, ANSWER_LIMIT).collect().await?.to_bytes();
+        Ok(Exchanged { status: head.status, content_type, body })
     };
     tokio::select! {
         answer = exchange => answer,

@@ -1,25 +1,24 @@
 //! `modegate drill`: rolls a running sidecar back softly, then hard, and back again, under synthetic
 //! messages, and says what an origin saw of it.
 
+mod hands;
 mod log;
 mod origin;
 mod traffic;
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use http::Method;
 use serde_json::{Value, json};
 
 use super::Failure;
 use super::call::AdminArgs;
 use super::why::Why;
+use hands::Hands;
 use log::Arrived;
+use origin::Place;
 use traffic::Traffic;
 
-/// What the drill sets by hand ends by itself, should it not come to its end.
-const EXPIRES: &str = "5m";
 /// So many messages are looked at in each position.
 const LOOKED_AT: usize = 200;
 /// How long a position may take to be seen.
@@ -33,8 +32,8 @@ pub(super) struct DrillArgs {
     #[arg(long, value_name = "http://HOST:PORT")]
     frontend: String,
     /// Where the drill listens as the origin: the frontend listener's upstream in staging.
-    #[arg(long, value_name = "HOST:PORT")]
-    origin: SocketAddr,
+    #[arg(long, value_name = "HOST:PORT", value_parser = Place::parse)]
+    origin: Place,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -86,16 +85,18 @@ struct Seen {
 
 impl DrillArgs {
     pub(super) fn run(self) -> Result<(), Failure> {
-        // The actor and the token are asked for before anything is sent.
-        self.explained()?;
-        self.admin.call(Method::GET, "/flags", None)?;
-        let traffic = Traffic::start(&self.frontend, self.origin)?;
-        let drilled = self.drill(&traffic);
-        // Whatever happened, nothing stays set by hand.
-        let cleared = [self.clear("kill"), self.clear("runtime")];
+        // The actor is asked for, and the overrides are looked at, before anything is sent.
+        let mut hands = Hands::free(&self.admin, self.why.actor()?, &self.why.reason)?;
+        let traffic = Traffic::start(&self.frontend, &self.origin)?;
+        let drilled = self.drill(&traffic, &mut hands);
+        // Whatever happened, nothing of the drill's stays set by hand.
+        let taken_back = hands.take_back().map_err(|failure| hands.stays(failure));
         traffic.stop();
-        let seen = drilled?;
-        cleared.into_iter().collect::<Result<Vec<()>, Failure>>()?;
+        let seen = match (drilled, taken_back) {
+            (Ok(seen), Ok(())) => seen,
+            (Err(failure), Err(stays)) => return Err(failure.and(stays.text())),
+            (Err(failure), Ok(())) | (Ok(_), Err(failure)) => return Err(failure),
+        };
         self.print(&seen);
         match seen.iter().all(|seen| seen.wrong == 0) {
             true => Ok(()),
@@ -103,21 +104,20 @@ impl DrillArgs {
         }
     }
 
-    fn drill(&self, traffic: &Traffic) -> Result<Vec<Seen>, Failure> {
+    fn drill(&self, traffic: &Traffic, hands: &mut Hands<'_>) -> Result<Vec<Seen>, Failure> {
         traffic.find_fast()?;
         let mut seen = Vec::new();
         for position in Position::ALL {
+            hands.are_free()?;
             let ordered = Instant::now();
             match position {
                 Position::Fast => {}
-                Position::Soft => self.set("runtime", false)?,
-                Position::Hard => self.set("kill", true)?,
-                Position::Back => {
-                    self.clear("kill")?;
-                    self.clear("runtime")?;
-                }
+                Position::Soft => hands.soft()?,
+                Position::Hard => hands.hard()?,
+                Position::Back => hands.take_back()?,
             }
             let accepted = Instant::now();
+            hands.note()?;
             let arrivals = traffic.log().since(accepted, LOOKED_AT, PATIENCE)?;
             let sent_after = arrivals.iter().filter(|arrived| arrived.sent >= accepted);
             let (looked_at, wrong) = sent_after.fold((0, 0), |(all, wrong), arrived| {
@@ -130,26 +130,6 @@ impl DrillArgs {
             seen.push(Seen { position, accepted, last_before, looked_at, wrong });
         }
         Ok(seen)
-    }
-
-    fn set(&self, flag: &str, value: bool) -> Result<(), Failure> {
-        let mut body = self.explained()?;
-        (body["value"], body["expires"]) = (json!(value), json!(EXPIRES));
-        self.admin.call(Method::PUT, &format!("/flags/{flag}"), Some(body)).map(drop)
-    }
-
-    /// Takes an override back, where there is one.
-    fn clear(&self, flag: &str) -> Result<(), Failure> {
-        let flags = self.admin.call(Method::GET, "/flags", None)?;
-        if flags["flags"][flag]["layers"]["override"].is_null() {
-            return Ok(());
-        }
-        let path = format!("/flags/{flag}");
-        self.admin.call(Method::DELETE, &path, Some(self.explained()?)).map(drop)
-    }
-
-    fn explained(&self) -> Result<Value, Failure> {
-        Ok(json!({ "actor": self.why.actor()?, "reason": self.why.reason }))
     }
 
     fn print(&self, seen: &[Seen]) {

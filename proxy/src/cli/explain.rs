@@ -4,14 +4,18 @@ use std::io::Read;
 
 use bytes::Bytes;
 use clap::Args;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use modegate_config::Config;
 use modegate_filters::allow::{Call, serves};
 use modegate_filters::dialect::Dialect;
+use modegate_filters::framing::Framing;
+use modegate_filters::head::judge;
 use modegate_filters::inspect::{Policy, Verdict};
 use modegate_filters::rejection::Rejection;
 use modegate_filters::route::{Carries, Leg, Route, route};
 use modegate_filters::tags::{self, Identity};
+use modegate_filters::target::origin_form;
 use serde_json::{Map, Value, json};
 
 use super::{ConfigFile, Failure, load::load};
@@ -51,16 +55,19 @@ impl ExplainArgs {
         };
         let chunks = [Bytes::from(body)];
 
-        let served = self.served(&loaded.config);
-        let mut headers: HeaderMap = self.headers.into_iter().collect();
-        Identity::take(&mut headers);
-        let route = route(self.leg, &self.method, carries, &self.path);
-        let explained = match &route {
-            _ if !served => not_served(&policy, self.leg),
-            None => not_inspected(self.leg),
-            Some(route) => {
-                let verdict = policy.inspect(loaded.flags(), self.leg, route, &headers, &chunks);
-                explain(&policy, self.leg, route, &verdict)
+        let mut headers: HeaderMap = self.headers.iter().cloned().collect();
+        let explained = match self.target(&loaded.config, &headers) {
+            Err(refused) => refused.explained(&policy, self.leg),
+            Ok(target) => {
+                Identity::take(&mut headers);
+                match route(self.leg, &self.method, carries, target.path()) {
+                    None => not_inspected(self.leg),
+                    Some(route) => {
+                        let flags = loaded.flags();
+                        let verdict = policy.inspect(flags, self.leg, &route, &headers, &chunks);
+                        explain(&policy, self.leg, &route, &verdict)
+                    }
+                }
             }
         };
         match self.json {
@@ -70,24 +77,54 @@ impl ExplainArgs {
         Ok(())
     }
 
+    /// The target as it is judged and sent on, or why the head alone rules the request out: as of a
+    /// request of HTTP/1.1, which has a Host.
+    fn target(&self, config: &Config, headers: &HeaderMap) -> Result<Uri, Refused> {
+        let line = format!("{} {} HTTP/1.1\r\nhost: localhost\r\n\r\n", self.method, self.path);
+        Framing::new().read(line.as_bytes()).map_err(|_| Refused::Unread)?;
+        let target = self.path.parse::<Uri>().map_err(|_| Refused::Unread)?;
+        let mut headers = headers.clone();
+        headers.entry(HOST).or_insert(HeaderValue::from_static("localhost"));
+        let fields = config.limits.header_fields;
+        judge(Version::HTTP_11, &self.method, &target, &headers, fields).map_err(Refused::Read)?;
+        let target = origin_form(target);
+        match self.served(config, target.path()) {
+            true => Ok(target),
+            false => Err(Refused::Read(Rejection::NotAllowed)),
+        }
+    }
+
     /// Whether any listener of the leg serves the call, or the leg would by itself.
-    fn served(&self, config: &Config) -> bool {
-        let uri = self.path.parse::<Uri>().ok();
-        let path = uri.as_ref().map_or(self.path.as_str(), Uri::path);
+    fn served(&self, config: &Config, path: &str) -> bool {
         let of_leg = config.listeners.iter().filter(|listener| listener.leg == self.leg);
         let more: Vec<Call> = of_leg.flat_map(|listener| listener.allow.clone()).collect();
         serves(self.leg, &more, &self.method, path)
     }
 }
 
-fn not_served(policy: &Policy, leg: Leg) -> Value {
-    let mut explained = not_inspected(leg);
-    if let Some(explained) = explained.as_object_mut() {
-        explained.insert("action".to_owned(), "reject".into());
-        let rejection = refusal(policy, leg, Rejection::NotAllowed, None, None);
-        explained.insert("rejection".to_owned(), rejection);
+/// A request that is refused before its body is asked about.
+enum Refused {
+    /// What is no HTTP: the HTTP library answers it, with a status and nothing else.
+    Unread,
+    /// What was read, and then refused.
+    Read(Rejection),
+}
+
+impl Refused {
+    fn explained(&self, policy: &Policy, leg: Leg) -> Value {
+        let rejection = match self {
+            Refused::Unread => {
+                let mut rejection = refusal(policy, leg, Rejection::BadHead, None, None);
+                rejection["body"] = "".into();
+                rejection
+            }
+            Refused::Read(rejection) => refusal(policy, leg, *rejection, None, None),
+        };
+        let mut explained = not_inspected(leg);
+        explained["action"] = "reject".into();
+        explained["rejection"] = rejection;
+        explained
     }
-    explained
 }
 
 fn not_inspected(leg: Leg) -> Value {

@@ -6,6 +6,7 @@ use modegate_config::flags::Flag;
 use serde_json::{Value, json};
 
 use super::Failure;
+use super::answer::{BREAKER_CLOSED, FLAG_CHANGED, FLAGS, Shape};
 use super::call::AdminArgs;
 use super::why::Why;
 
@@ -55,41 +56,100 @@ enum FlagsCommand {
 
 impl FlagsArgs {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let (method, path, body) = match &self.command {
-            FlagsCommand::List => (Method::GET, "/flags".to_owned(), None),
+        match &self.command {
+            FlagsCommand::List => {
+                let answer = self.admin.call(Method::GET, "/flags", None, &FLAGS)?;
+                match self.json {
+                    true => println!("{answer}"),
+                    false => print_list(&answer),
+                }
+                Ok(())
+            }
             FlagsCommand::Set { flag, value, why, expires } => {
-                let (actor, reason) = (why.actor()?, &why.reason);
-                let mut body = json!({ "value": value, "actor": actor, "reason": reason });
+                let mut body = explained(why)?;
+                body["value"] = json!(value);
                 if let Some(expires) = expires {
                     body["expires"] = json!(expires);
                 }
-                (Method::PUT, format!("/flags/{}", flag.name()), Some(body))
+                let path = format!("/flags/{}", flag.name());
+                let answer = self.change((Method::PUT, &path), body, &FLAG_CHANGED)?;
+                self.is_so(*flag, *value, &answer)
             }
             FlagsCommand::Clear { flag, why } => {
-                let body = json!({ "actor": why.actor()?, "reason": why.reason });
-                (Method::DELETE, format!("/flags/{}", flag.name()), Some(body))
+                let path = format!("/flags/{}", flag.name());
+                let answer =
+                    self.change((Method::DELETE, &path), explained(why)?, &FLAG_CHANGED)?;
+                self.say(&now(&answer));
+                Ok(())
             }
             FlagsCommand::ResetBreaker { why } => {
-                let body = json!({ "actor": why.actor()?, "reason": why.reason });
-                (Method::DELETE, "/breaker".to_owned(), Some(body))
+                let call = (Method::DELETE, "/breaker");
+                let answer = self.change(call, explained(why)?, &BREAKER_CLOSED)?;
+                self.say(&format!("the breaker is closed ({})", generation(&answer)));
+                Ok(())
             }
-        };
-        let answer = self.admin.call(method, &path, body)?;
-        match (&self.command, self.json) {
-            (_, true) => println!("{answer}"),
-            (FlagsCommand::List, false) => print_list(&answer),
-            (FlagsCommand::ResetBreaker { .. }, false) => {
-                println!("the breaker is closed (generation {})", answer["generation"]);
-            }
-            (_, false) => println!(
-                "{} is {} (generation {})",
-                answer["flag"].as_str().unwrap_or_default(),
-                on_off(&answer["value"]),
-                answer["generation"],
-            ),
         }
-        Ok(())
     }
+
+    fn change(
+        &self,
+        (method, path): (Method, &str),
+        body: Value,
+        shape: &Shape,
+    ) -> Result<Value, Failure> {
+        let answer = self.admin.call(method, path, Some(body), shape)?;
+        if self.json {
+            println!("{answer}");
+        }
+        Ok(answer)
+    }
+
+    /// Says what a flag is now that it was set, which may not be what was asked for, or nothing yet.
+    fn is_so(&self, flag: Flag, asked: bool, answer: &Value) -> Result<(), Failure> {
+        if answer["flag"] != flag.name() {
+            return Err(Failure::Failed(format!("the answer is not about {}", flag.name())));
+        }
+        if answer["value"] == asked {
+            let killed = asked && flag != Flag::Kill && !self.json && self.is_killed()?;
+            let but = if killed { "; but kill is on, and goes before it" } else { "" };
+            self.say(&format!("{}{but}", now(answer)));
+            return Ok(());
+        }
+        let view = self.admin.call(Method::GET, "/flags", None, &FLAGS)?;
+        let layer = view["flags"][flag.name()]["layer"].as_str().unwrap_or_default();
+        let word = if asked { "on" } else { "off" };
+        Err(Failure::Failed(format!(
+            "{} was set {word} by hand, but {}: the layer {} says so",
+            flag.name(),
+            now(answer),
+            layer.escape_debug()
+        )))
+    }
+
+    fn is_killed(&self) -> Result<bool, Failure> {
+        let view = self.admin.call(Method::GET, "/flags", None, &FLAGS)?;
+        Ok(view["flags"]["kill"]["value"] == true)
+    }
+
+    fn say(&self, what: &str) {
+        if !self.json {
+            println!("{what}");
+        }
+    }
+}
+
+fn explained(why: &Why) -> Result<Value, Failure> {
+    Ok(json!({ "actor": why.actor()?, "reason": why.reason }))
+}
+
+/// A flag as the answer to its change says it.
+fn now(answer: &Value) -> String {
+    let flag = answer["flag"].as_str().unwrap_or_default().escape_debug();
+    format!("{flag} is {} ({})", on_off(&answer["value"]), generation(answer))
+}
+
+fn generation(answer: &Value) -> String {
+    format!("generation {}", answer["generation"])
 }
 
 fn print_list(answer: &Value) {

@@ -5,6 +5,7 @@ use http::Method;
 use serde_json::Value;
 
 use super::Failure;
+use super::answer::{INCIDENT, INCIDENTS};
 use super::call::AdminArgs;
 
 #[derive(Debug, Args)]
@@ -33,20 +34,18 @@ impl IncidentsArgs {
     pub(super) fn run(self) -> Result<(), Failure> {
         match &self.command {
             IncidentsCommand::List => {
-                let answer = self.admin.call(Method::GET, "/incidents", None)?;
+                let answer = self.admin.call(Method::GET, "/incidents", None, &INCIDENTS)?;
                 match self.json {
                     true => println!("{answer}"),
                     false => print_list(&answer),
                 }
             }
             IncidentsCommand::Show { id } if self.json => {
-                println!(
-                    "{}",
-                    self.admin.call(Method::GET, &format!("/incidents/{id}.json"), None)?
-                );
+                let path = format!("/incidents/{id}.json");
+                println!("{}", self.admin.call(Method::GET, &path, None, &INCIDENT)?);
             }
             IncidentsCommand::Show { id } => {
-                print!("{}", self.admin.text(&format!("/incidents/{id}.md"))?);
+                print!("{}", self.admin.markdown(&format!("/incidents/{id}.md"))?);
             }
         }
         Ok(())

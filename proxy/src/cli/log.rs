@@ -5,6 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::Failure;
+use super::answer::LOG;
 use super::call::AdminArgs;
 use super::flags::{on_off, parse_value};
 use super::why::Why;
@@ -63,7 +64,7 @@ impl LogArgs {
                 (Method::DELETE, Some(json!({ "actor": why.actor()?, "reason": why.reason })))
             }
         };
-        let answer = self.admin.call(method, "/log", body)?;
+        let answer = self.admin.call(method, "/log", body, &LOG)?;
         match self.json {
             true => println!("{answer}"),
             false => print(&answer),

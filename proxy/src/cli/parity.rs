@@ -6,6 +6,7 @@ use clap::Args;
 use http::Method;
 
 use super::Failure;
+use super::answer::PARITY;
 use super::call::AdminArgs;
 use crate::admin::parity_table;
 
@@ -29,7 +30,7 @@ const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
 impl ParityArgs {
     pub(super) fn run(self) -> Result<(), Failure> {
         loop {
-            let answer = self.admin.call(Method::GET, "/parity", None)?;
+            let answer = self.admin.call(Method::GET, "/parity", None, &PARITY)?;
             let shown = match self.json {
                 true => format!("{answer}\n"),
                 false => parity_table(&answer),

@@ -10,9 +10,12 @@ mod simulate;
 use clap::{Args, Subcommand};
 
 use super::Failure;
+use super::call::AdminArgs;
 
 #[derive(Debug, Args)]
 pub(super) struct RolloutArgs {
+    #[command(flatten)]
+    admin: AdminArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -51,18 +54,23 @@ enum Command {
 
 impl RolloutArgs {
     pub(super) fn run(self) -> Result<(), Failure> {
+        let admin = &self.admin;
         match self.command {
-            Command::Status(args) => args.run(),
-            Command::Explain(args) => args.run(),
+            Command::Status(args) => args.run(admin),
+            Command::Explain(args) => args.run(admin),
+            Command::Start(args) => args.run(admin, "start"),
+            Command::Hold(args) => args.run(admin, "hold"),
+            Command::Resume(args) => args.run(admin, "resume"),
+            Command::Approve(args) => args.run(admin, "approve"),
+            Command::Advance(args) => args.run(admin, "advance"),
+            Command::Rollback(args) => args.run(admin),
+            Command::Abort(args) => args.run(admin, "abort"),
+            Command::Signal(args) => args.run(admin),
+            _ if admin.is_given() => {
+                let why = "--admin and --token-file: this command asks no running sidecar";
+                Err(Failure::Usage(why.to_owned()))
+            }
             Command::Plan(args) => args.run(),
-            Command::Start(args) => args.run("start"),
-            Command::Hold(args) => args.run("hold"),
-            Command::Resume(args) => args.run("resume"),
-            Command::Approve(args) => args.run("approve"),
-            Command::Advance(args) => args.run("advance"),
-            Command::Rollback(args) => args.run(),
-            Command::Abort(args) => args.run("abort"),
-            Command::Signal(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Simulate(args) => args.run(),
             Command::Run(args) => args.run(),

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Request, Uri, request};
+use http::{HeaderMap, HeaderValue, Request, request};
 use http_body::Body;
 use hyper::body::Incoming;
 use modegate_filters::head;
@@ -11,6 +10,7 @@ use modegate_filters::inspect::Verdict;
 use modegate_filters::rejection::Rejection;
 use modegate_filters::route::{Carries, Route, route};
 use modegate_filters::tags::{Identity, Trace};
+use modegate_filters::target::origin_form;
 
 use super::Here;
 use super::record::Record;
@@ -111,16 +111,6 @@ impl Exchange {
     pub fn headers(&self) -> &HeaderMap {
         &self.head.headers
     }
-}
-
-/// The target as it is sent on, and so as it is judged: only its path and query. Where a request
-/// goes is not for its target to say.
-fn origin_form(uri: Uri) -> Uri {
-    if uri.scheme().is_none() && uri.authority().is_none() {
-        return uri;
-    }
-    let target = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
-    Uri::from(target)
 }
 
 /// A version 7 UUID: ids sort by time, and need no system call for randomness.

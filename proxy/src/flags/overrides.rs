@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use modegate_config::flags::{Broken, Flag, FlagLayer};
+use modegate_config::show_duration;
 
 /// The longest actor or reason, in characters.
 const TEXT_LIMIT: usize = 256;
@@ -25,8 +26,8 @@ pub struct Override {
 pub enum Refusal {
     /// The actor or the reason is missing or too long.
     Unexplained,
-    /// The expiry is zero, or over `admin.override_limit`.
-    Expiry(Duration),
+    /// The expiry, as it was written, is no duration, zero, or over this `admin.override_limit`.
+    Expiry(String, Duration),
     /// The flags would break a rule among themselves.
     Broken(Broken),
     /// There is no override of this: a flag, or the log level.
@@ -44,9 +45,12 @@ impl std::fmt::Display for Refusal {
                     "actor and reason are needed, each of 1 to {TEXT_LIMIT} characters without control characters"
                 )
             }
-            Refusal::Expiry(limit) => {
-                write!(f, "expires must be a duration of 1ms to {}s", limit.as_secs())
-            }
+            Refusal::Expiry(found, limit) => write!(
+                f,
+                "expires: found: {found:?}; allowed: a duration with its unit (ms, s, m, h), \"1ms\" to {} \
+                 (admin.override_limit)",
+                show_duration(*limit)
+            ),
             Refusal::Broken(broken) => write!(f, "{broken}"),
             Refusal::NotOverridden(what) => write!(f, "{what} has no override"),
             Refusal::NotOpen => write!(f, "the breaker is not open"),
@@ -69,7 +73,10 @@ pub fn vouched(
         return Err(Refusal::Unexplained);
     }
     match lasts {
-        Some((lasts, limit)) if lasts.is_zero() || lasts > limit => Err(Refusal::Expiry(limit)),
+        Some((lasts, limit)) if lasts.is_zero() || lasts > limit => {
+            let found = show_duration(lasts).trim_matches('"').to_owned();
+            Err(Refusal::Expiry(found, limit))
+        }
         _ => Ok(()),
     }
 }
@@ -178,8 +185,9 @@ mod tests {
                 "actor and reason are needed, each of 1 to 256 characters without control characters",
             ),
             (
-                Refusal::Expiry(Duration::from_secs(14_400)),
-                "expires must be a duration of 1ms to 14400s",
+                Refusal::Expiry("soon".to_owned(), Duration::from_secs(14_400)),
+                "expires: found: \"soon\"; allowed: a duration with its unit (ms, s, m, h), \
+                 \"1ms\" to \"4h\" (admin.override_limit)",
             ),
             (Refusal::NotOverridden("cloud_enforced"), "cloud_enforced has no override"),
         ];

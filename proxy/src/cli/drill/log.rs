@@ -30,7 +30,9 @@ struct Written {
     sent: Vec<Instant>,
     arrived: Vec<Arrived>,
     /// Why nothing is sent any more.
-    fault: Option<String>,
+    fault: Option<Failure>,
+    /// The drill is to end.
+    interrupted: bool,
 }
 
 impl Log {
@@ -51,9 +53,20 @@ impl Log {
     }
 
     /// Nothing is sent any more, for this reason.
-    pub fn failed(&self, fault: String) {
+    pub fn failed(&self, fault: Failure) {
         self.lock().fault = Some(fault);
         self.changed.notify_all();
+    }
+
+    /// The drill is to end.
+    pub fn interrupt(&self) {
+        self.lock().interrupted = true;
+        self.changed.notify_all();
+    }
+
+    /// Whether the drill may go on.
+    pub fn goes_on(&self) -> Result<(), Failure> {
+        goes_on(&self.lock())
     }
 
     /// Waits until so many messages that were sent after a moment arrived; everything that arrived
@@ -68,15 +81,18 @@ impl Log {
             let sent_after = written.arrived.iter().filter(|arrived| arrived.sent >= moment);
             sent_after.count() >= enough
         };
-        let waits = |written: &mut Written| !is_enough(written) && written.fault.is_none();
+        let waits = |written: &mut Written| {
+            !is_enough(written) && written.fault.is_none() && !written.interrupted
+        };
         let waited = self.changed.wait_timeout_while(self.lock(), patience, waits);
         let (written, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        goes_on(&written)?;
         match &written.fault {
             _ if is_enough(&written) => {
                 let after = written.arrived.iter().filter(|arrived| arrived.at >= moment);
                 Ok(after.copied().collect())
             }
-            Some(fault) => Err(Failure::Failed(fault.clone())),
+            Some(fault) => Err(fault.clone()),
             None => {
                 let why = "too few messages reach the origin: is --origin the listener's upstream?";
                 Err(Failure::Unreachable(why.to_owned()))
@@ -86,5 +102,12 @@ impl Log {
 
     fn lock(&self) -> MutexGuard<'_, Written> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn goes_on(written: &Written) -> Result<(), Failure> {
+    match written.interrupted {
+        true => Err(Failure::Failed("interrupted".to_owned())),
+        false => Ok(()),
     }
 }

@@ -1,6 +1,7 @@
-//! The origin of a drill: answers every message, and writes down how it arrived.
+//! The origin of a drill: where it listens; it answers every message, and writes down how it arrived.
 
 use std::convert::Infallible;
+use std::io::{Error, ErrorKind};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,12 +12,50 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, lookup_host};
 
 use super::log::Log;
 
 /// The largest message that is read, in bytes; the drill's own have a hundred.
 const MESSAGE: usize = 64 * 1024;
+
+/// A host, by its name or address, and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    host: String,
+    port: u16,
+}
+
+impl Place {
+    /// Reads `HOST:PORT`, an IPv6 address in brackets.
+    pub fn parse(text: &str) -> Result<Place, String> {
+        let allowed = || "allowed: HOST:PORT, such as localhost:2138 or [::1]:2138".to_owned();
+        let (host, port) = text.rsplit_once(':').ok_or_else(allowed)?;
+        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let plain = Some(host).filter(|host| !host.contains([':', '/', '[', ']']));
+        let host = bracketed.or(plain).filter(|host| !host.is_empty()).ok_or_else(allowed)?;
+        let port = port.parse().map_err(|_| allowed())?;
+        Ok(Place { host: host.to_owned(), port })
+    }
+
+    /// Listens at every address that the host has here: an upstream of this name may be reached at
+    /// any of them.
+    pub async fn listen(&self) -> Result<Vec<TcpListener>, String> {
+        let failed = |error: Error| format!("--origin {}:{}: {error}", self.host, self.port);
+        let addresses = lookup_host((self.host.as_str(), self.port)).await.map_err(failed)?;
+        let mut listeners = Vec::new();
+        let mut lacking = Error::from(ErrorKind::AddrNotAvailable);
+        for address in addresses {
+            match TcpListener::bind(address).await {
+                Ok(listener) => listeners.push(listener),
+                // Such as `::1`, where there is no IPv6.
+                Err(error) if error.kind() == ErrorKind::AddrNotAvailable => lacking = error,
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        if listeners.is_empty() { Err(failed(lacking)) } else { Ok(listeners) }
+    }
+}
 
 /// Serves until its task is dropped.
 pub async fn serve(listener: TcpListener, log: Arc<Log>) {
@@ -48,4 +87,29 @@ async fn answer(
     let json = http::HeaderValue::from_static("application/json");
     answer.headers_mut().insert(http::header::CONTENT_TYPE, json);
     Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places() {
+        let cases = [
+            ("127.0.0.1:2138", Some(("127.0.0.1", 2138))),
+            ("localhost:2138", Some(("localhost", 2138))),
+            ("[::1]:2138", Some(("::1", 2138))),
+            ("::1:2138", None),
+            ("localhost", None),
+            (":2138", None),
+            ("localhost:", None),
+            ("localhost:65536", None),
+            ("http://localhost:2138", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            let expected = expected.map(|(host, port)| Place { host: host.to_owned(), port });
+            assert_eq!(Place::parse(text).ok(), expected, "{text}");
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! The messages of a drill, one after the other on a few connections, and the origin that they reach.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +9,13 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 
 use super::log::Log;
-use super::origin::serve;
+use super::origin::{Place, serve};
 use crate::cli::Failure;
 use crate::cli::call::host_and_port;
 
@@ -41,8 +41,8 @@ struct Target {
 }
 
 impl Traffic {
-    /// Listens as the origin. Nothing is sent yet.
-    pub fn start(frontend: &str, origin: SocketAddr) -> Result<Traffic, Failure> {
+    /// Listens as the origin, and for the signals that end a drill. Nothing is sent yet.
+    pub fn start(frontend: &str, origin: &Place) -> Result<Traffic, Failure> {
         let usage = |why: String| Failure::Usage(why);
         let (host, port) = host_and_port(frontend)
             .ok_or_else(|| usage(format!("--frontend {frontend}: allowed: http://host:port")))?;
@@ -53,11 +53,19 @@ impl Traffic {
             .enable_all()
             .build()
             .map_err(failed)?;
-        let listener = runtime
-            .block_on(TcpListener::bind(origin))
-            .map_err(|error| usage(format!("--origin {origin}: {error}")))?;
         let log = Arc::new(Log::default());
-        runtime.spawn(serve(listener, log.clone()));
+        for listener in runtime.block_on(origin.listen()).map_err(usage)? {
+            runtime.spawn(serve(listener, log.clone()));
+        }
+        let _within = runtime.enter();
+        for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+            let (mut signals, log) = (signal(kind).map_err(failed)?, log.clone());
+            runtime.spawn(async move {
+                signals.recv().await;
+                log.interrupt();
+            });
+        }
+        drop(_within);
         Ok(Traffic { runtime, target: Target { authority, log } })
     }
 
@@ -66,16 +74,16 @@ impl Traffic {
         let conversation = self.runtime.block_on(async {
             let mut connection = self.target.connect().await?;
             for _ in 0..TRIED {
+                self.target.log.goes_on()?;
                 let conversation = Uuid::new_v4().to_string();
                 if self.target.say(&mut connection, &conversation).await? {
                     return Ok(conversation);
                 }
             }
-            Err(format!(
+            Err(Failure::Failed(format!(
                 "none of {TRIED} conversations is served in fast mode: nothing to roll back"
-            ))
-        });
-        let conversation = conversation.map_err(Failure::Failed)?;
+            )))
+        })?;
         for _ in 0..SENDERS {
             let (target, conversation) = (self.target.clone(), conversation.clone());
             self.runtime.spawn(async move {
@@ -86,7 +94,7 @@ impl Traffic {
                         tokio::time::sleep(PAUSE).await;
                     }
                 };
-                let ended: Result<(), String> = sending.await;
+                let ended: Result<(), Failure> = sending.await;
                 if let Err(fault) = ended {
                     target.log.failed(fault);
                 }
@@ -107,11 +115,13 @@ impl Traffic {
 }
 
 impl Target {
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, String> {
-        let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", self.authority);
-        let stream = TcpStream::connect(&self.authority).await.map_err(|e| failed(&e))?;
-        let (sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|e| failed(&e))?;
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Failure> {
+        let connected = TcpStream::connect(&self.authority);
+        let late = |_| self.unreachable(&"no connection in time");
+        let stream = tokio::time::timeout(MESSAGE, connected).await.map_err(late)?;
+        let stream = stream.map_err(|error| self.unreachable(&error))?;
+        let shaken = http1::handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = shaken.map_err(|error| self.unreachable(&error))?;
         tokio::spawn(connection);
         Ok(sender)
     }
@@ -121,7 +131,7 @@ impl Target {
         &self,
         connection: &mut SendRequest<Full<Bytes>>,
         conversation: &str,
-    ) -> Result<bool, String> {
+    ) -> Result<bool, Failure> {
         if connection.ready().await.is_err() {
             *connection = self.connect().await?;
         }
@@ -131,7 +141,7 @@ impl Target {
             .header(HOST, &self.authority)
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body.to_string())))
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| Failure::Failed(error.to_string()))?;
         let exchange = async {
             let answer = connection.send_request(request).await?;
             let (status, headers) = (answer.status(), answer.headers().clone());
@@ -140,11 +150,16 @@ impl Target {
         };
         let (status, headers) = tokio::time::timeout(MESSAGE, exchange)
             .await
-            .map_err(|_| format!("{}: no answer in time", self.authority))?
-            .map_err(|error| format!("{}: {error}", self.authority))?;
+            .map_err(|_| self.unreachable(&"no answer in time"))?
+            .map_err(|error| self.unreachable(&error))?;
         if status != StatusCode::OK {
-            return Err(format!("{}: a message was answered with {status}", self.authority));
+            let why = format!("{}: a message was answered with {status}", self.authority);
+            return Err(Failure::Failed(why));
         }
         Ok(headers.get("x-processing-mode").is_some_and(|mode| mode != "default"))
+    }
+
+    fn unreachable(&self, error: &dyn std::fmt::Display) -> Failure {
+        Failure::Unreachable(format!("{}: {error}", self.authority))
     }
 }

@@ -6,13 +6,12 @@ use serde_json::{Value, json};
 
 use super::show::status;
 use crate::cli::Failure;
+use crate::cli::answer::ROLLOUT_OPEN;
 use crate::cli::call::AdminArgs;
 use crate::cli::why::Why;
 
 #[derive(Debug, Args)]
 pub(super) struct OrderArgs {
-    #[command(flatten)]
-    admin: AdminArgs,
     #[command(flatten)]
     why: Why,
     /// Answer in JSON.
@@ -21,12 +20,13 @@ pub(super) struct OrderArgs {
 }
 
 impl OrderArgs {
-    pub(super) fn run(self, verb: &str) -> Result<(), Failure> {
-        self.send(verb, json!({ "actor": self.why.actor()?, "reason": self.why.reason }))
+    pub(super) fn run(self, admin: &AdminArgs, verb: &str) -> Result<(), Failure> {
+        self.send(admin, verb, json!({ "actor": self.why.actor()?, "reason": self.why.reason }))
     }
 
-    fn send(&self, verb: &str, body: Value) -> Result<(), Failure> {
-        answer(&self.admin.call(Method::POST, &format!("/rollout/{verb}"), Some(body))?, self.json);
+    fn send(&self, admin: &AdminArgs, verb: &str, body: Value) -> Result<(), Failure> {
+        let path = format!("/rollout/{verb}");
+        answer(&admin.call(Method::POST, &path, Some(body), &ROLLOUT_OPEN)?, self.json);
         Ok(())
     }
 }
@@ -51,17 +51,15 @@ struct How {
 }
 
 impl RollbackArgs {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self, admin: &AdminArgs) -> Result<(), Failure> {
         let why = &self.order.why;
         let body = json!({ "actor": why.actor()?, "reason": why.reason, "hard": self.how.hard });
-        self.order.send("rollback", body)
+        self.order.send(admin, "rollback", body)
     }
 }
 
 #[derive(Debug, Args)]
 pub(super) struct SignalArgs {
-    #[command(flatten)]
-    admin: AdminArgs,
     /// What it says.
     #[arg(value_enum)]
     verdict: SignalVerdict,
@@ -91,7 +89,7 @@ enum SignalVerdict {
 }
 
 impl SignalArgs {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self, admin: &AdminArgs) -> Result<(), Failure> {
         let verdict = match self.verdict {
             SignalVerdict::Severe => "severe",
             SignalVerdict::Attested => "attested",
@@ -103,7 +101,7 @@ impl SignalArgs {
             "evidence": self.evidence,
             "expires": self.expires,
         });
-        let said = self.admin.call(Method::POST, "/rollout/signals", Some(body))?;
+        let said = admin.call(Method::POST, "/rollout/signals", Some(body), &ROLLOUT_OPEN)?;
         answer(&said, self.json);
         Ok(())
     }

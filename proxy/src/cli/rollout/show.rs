@@ -9,20 +9,19 @@ use modegate_filters::rollout::report::printable;
 use serde_json::Value;
 
 use crate::cli::Failure;
+use crate::cli::answer::ROLLOUT;
 use crate::cli::call::AdminArgs;
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
-    #[command(flatten)]
-    admin: AdminArgs,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
 }
 
 impl StatusArgs {
-    pub(super) fn run(self) -> Result<(), Failure> {
-        let answer = self.admin.call(Method::GET, "/rollout", None)?;
+    pub(super) fn run(self, admin: &AdminArgs) -> Result<(), Failure> {
+        let answer = admin.call(Method::GET, "/rollout", None, &ROLLOUT)?;
         match self.json {
             true => println!("{answer}"),
             false => print!("{}", status(&answer)),
@@ -33,8 +32,6 @@ impl StatusArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    #[command(flatten)]
-    admin: AdminArgs,
     /// parity, errors, latency, tail, quality or data.
     #[arg(value_parser = parse_gate)]
     gate: Gate,
@@ -44,8 +41,8 @@ pub(super) struct ExplainArgs {
 }
 
 impl ExplainArgs {
-    pub(super) fn run(self) -> Result<(), Failure> {
-        gate(&self.admin.call(Method::GET, "/rollout", None)?, self.gate, self.json)
+    pub(super) fn run(self, admin: &AdminArgs) -> Result<(), Failure> {
+        gate(&admin.call(Method::GET, "/rollout", None, &ROLLOUT)?, self.gate, self.json)
     }
 }
 
