@@ -151,6 +151,7 @@ async fn what_is_severe_rolls_back_at_once() {
     let arguments = [&["rollout", "signal", "severe"], &reason[..]].concat();
     let said = rollout_command(&modegate, &arguments).await;
     assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert!(said.stdout.contains("runtime off"), "it answers with what it did: {}", said.stdout);
     reaches(&modegate, "rolled_back").await;
     assert_eq!(arrives(&modegate).await, DOWNGRADED);
     let incidents = modegate.call("GET", "/incidents", None).await.json();

@@ -97,9 +97,10 @@ async fn waiting(dir: &Arc<TempDir>) -> (Slow, Modegate) {
     (prometheus, controller)
 }
 
-async fn post(controller: &Modegate, verb: &str, body: Value) {
+async fn post(controller: &Modegate, verb: &str, body: Value) -> Value {
     let answer = controller.call("POST", &format!("/rollout/{verb}"), Some(body)).await;
     assert_eq!(answer.status, 200, "{verb}: {}", answer.text());
+    answer.json()
 }
 
 /// What the document says of two flags.
@@ -165,7 +166,8 @@ async fn what_is_severe_waits_for_no_answer() {
     let dir = Arc::new(TempDir::new());
     let (prometheus, controller) = waiting(&dir).await;
     let body = json!({ "verdict": "severe", "source": "reviewers", "reason": "unsafe" });
-    post(&controller, "signals", body).await;
+    let said = post(&controller, "signals", body).await;
+    assert_eq!(said["phase"], "rolling_back", "{said:#}");
     says(&prometheus, &dir, "off", "off").await;
     is_decided_again(controller, &dir).await;
 }

@@ -48,7 +48,7 @@ pub struct Controller {
     inner: Mutex<Inner>,
     /// How often each phase was entered since the start.
     entered: [AtomicU64; Phase::ALL.len()],
-    /// Something was signalled that a step should follow at once.
+    /// Something was signalled that a look should follow at once.
     pub(super) woken: Notify,
 }
 
@@ -203,7 +203,8 @@ impl Controller {
         }
     }
 
-    /// Takes what somebody else says of the answers; the step that follows at once acts on it.
+    /// Takes what somebody else says of the answers, and acts on it at once; says where the rollout is
+    /// then. What cannot be written down waits for the next step, and is in what is said as a fault.
     ///
     /// # Errors
     /// Where the rollout is not open here, or too many wait.
@@ -217,6 +218,8 @@ impl Controller {
         }
         inner.signals.push(signal);
         drop(inner);
+        let _ = self.step(None, Vec::new());
+        // A look confirms what follows from it.
         self.woken.notify_one();
         Ok(self.view())
     }

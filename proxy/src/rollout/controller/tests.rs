@@ -161,25 +161,23 @@ fn a_look_that_was_asked_for_before_an_order_confirms_nothing_of_it() {
     }
 }
 
+fn signal(verdict: SignalVerdict) -> Signal {
+    let (source, reason) = ("reviewers".to_owned(), "read".to_owned());
+    let expires = (verdict == SignalVerdict::Attested).then(|| now() + 60_000);
+    Signal { verdict, source, reason, evidence: None, expires }
+}
+
 #[test]
-fn what_is_signalled_waits_for_the_next_step_with_a_look_or_without() {
-    for with_a_look in [true, false] {
-        let world = world();
-        let controller = exposed(&world);
-        let signal = Signal {
-            verdict: SignalVerdict::Severe,
-            source: "reviewers".to_owned(),
-            reason: "unsafe".to_owned(),
-            evidence: None,
-            expires: None,
-        };
-        controller.signal(signal).unwrap();
-        assert!(world.flags().runtime);
-        let sampled = with_a_look.then(|| world.sampled());
-        controller.step(sampled, Vec::new()).unwrap();
-        assert!(!world.flags().runtime, "with a look: {with_a_look}");
-        assert_eq!(controller.incidents().list().unwrap()[0]["trigger"], "severe");
-    }
+fn a_signal_is_in_force_when_it_is_answered() {
+    let world = world();
+    let controller = exposed(&world);
+    let attested = controller.signal(signal(SignalVerdict::Attested)).unwrap();
+    assert_eq!((&attested["phase"], world.flags().runtime), (&"applying".into(), true));
+    assert_eq!(attested["attestation"]["source"], "reviewers");
+    let severe = controller.signal(signal(SignalVerdict::Severe)).unwrap();
+    assert_eq!((&severe["phase"], world.flags().runtime), (&"rolling_back".into(), false));
+    assert_eq!(controller.incidents().list().unwrap()[0]["trigger"], "severe");
+    assert_eq!(severe["incident"], controller.incidents().list().unwrap()[0]["id"]);
 }
 
 #[test]
