@@ -255,6 +255,11 @@ impl Controller {
         &self.incidents
     }
 
+    /// Whether it is the rollout of other processes, and none of this one's flags follows it.
+    pub fn leads_fleet(&self) -> bool {
+        self.actuation.store.is_none()
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
