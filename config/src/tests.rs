@@ -96,6 +96,10 @@ fn the_examples_profile_can_be_switched_on() {
     assert_eq!(config.contract.profiles.keys().collect::<Vec<_>>(), ["fast-v1"]);
 }
 
+fn host(name: &str) -> HostName {
+    HostName::parse(name).unwrap()
+}
+
 #[test]
 fn valid_files() {
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
@@ -151,7 +155,7 @@ fn valid_files() {
     assert_eq!(full.upstream.health_interval, None);
     assert_eq!(full.log, Log { level: "warn,modegate=trace".to_owned(), access: false });
     assert_eq!(full.admin.bind.to_string(), "0.0.0.0:9000");
-    assert_eq!(full.admin.hosts, ["modegate.internal:9000", "[::1]"]);
+    assert_eq!(full.admin.hosts, [host("modegate.internal:9000"), host("[::1]")]);
     assert_eq!(full.admin.override_limit, minutes(30));
 
     let listeners = read("listeners.toml").listeners;
