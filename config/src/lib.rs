@@ -47,7 +47,7 @@ pub use timeouts::Timeouts;
 pub use tls::ListenerTls;
 pub use traces::{Endpoint, Protocol, Traces};
 pub use upstream::{Upstream, UpstreamSettings};
-pub use value::parse_duration;
+pub use value::{parse_duration, shown_duration};
 
 use modegate_filters::bucket::Canary;
 use modegate_filters::contract::Contract;

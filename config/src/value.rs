@@ -29,6 +29,12 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     quantity(&value, &DURATIONS).ok().map(Duration::from_millis)
 }
 
+/// A duration as the file writes it, in the largest unit that has no remainder.
+pub fn shown_duration(duration: Duration) -> String {
+    let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    shown_quantity(milliseconds, &DURATIONS).trim_matches('"').to_owned()
+}
+
 /// A duration in a range, such as `"30s"`.
 pub(crate) fn duration(range: RangeInclusive<Duration>) -> Rule<Duration> {
     let allowed = allowed_durations(&range);

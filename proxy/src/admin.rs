@@ -183,7 +183,7 @@ impl Admin {
             return denied.answer();
         }
         let Some(flag) = Flag::from_name(name) else {
-            return refuse(StatusCode::NOT_FOUND, "no such flag");
+            return mutate::unknown("flag", name, &Flag::ALL.map(Flag::name));
         };
         let delete = request.method() == Method::DELETE;
         let call = match mutate::Call::read(request.into_body()).await {

@@ -82,6 +82,10 @@ async fn an_order_holds_from_the_next_request_on() {
     assert_eq!(order(&modegate, "start").await["stage"]["name"], "watch");
 }
 
+fn attested(expires: &str) -> Value {
+    json!({ "verdict": "attested", "source": "ann", "reason": "x", "expires": expires })
+}
+
 #[tokio::test]
 async fn orders_need_a_token_an_actor_and_a_reason_and_their_place() {
     let origin = Origin::echo().await;
@@ -94,6 +98,8 @@ async fn orders_need_a_token_an_actor_and_a_reason_and_their_place() {
         ("resume", json!({ "actor": "ann", "reason": "x" }), 409),
         ("rollback", json!({ "actor": "ann", "reason": "x" }), 409),
         ("leap", json!({ "actor": "ann", "reason": "x" }), 404),
+        ("signals", attested("720h0"), 400),
+        ("signals", attested("0s"), 400),
         ("signals", json!({ "verdict": "fine", "source": "ann", "reason": "x" }), 400),
         ("signals", json!({ "verdict": "attested", "source": "ann", "reason": "x" }), 400),
     ] {
@@ -101,6 +107,25 @@ async fn orders_need_a_token_an_actor_and_a_reason_and_their_place() {
         let answer = modegate.call("POST", &format!("/rollout/{verb}"), Some(body)).await;
         assert_eq!(answer.status, status, "{verb} {said}: {}", answer.text());
     }
+    let verbs = "allowed: start, hold, resume, approve, advance, rollback, abort, signals";
+    for (verb, body, says) in [
+        (
+            "strat",
+            json!({ "actor": "ann", "reason": "x" }),
+            format!("verb: found: \"strat\"; {verbs}"),
+        ),
+        (
+            "signals",
+            attested("721h"),
+            "expires: found: \"721h\"; allowed: a duration with its unit, 1ms to 720h".to_owned(),
+        ),
+    ] {
+        let answer = modegate.call("POST", &format!("/rollout/{verb}"), Some(body)).await;
+        assert_eq!(answer.json()["error"], says);
+    }
+    assert_eq!(rollout(&modegate).await["attestation"], Value::Null);
+    let longest = modegate.call("POST", "/rollout/signals", Some(attested("720h"))).await;
+    assert_eq!(longest.status, 200, "{}", longest.text());
     assert_eq!(modegate.call("PUT", "/rollout/start", None).await.status, 405);
     assert_eq!(modegate.call("POST", "/rollout", None).await.status, 405);
     assert_eq!(rollout(&modegate).await["phase"], "draft");

@@ -211,11 +211,12 @@ mod tests {
     fn what_is_refused_changes_nothing() {
         let levels = Levels::new(log("info", true), None);
         let before = levels.view();
+        let expiry = |found: &str| Refusal::Expiry { found: found.to_owned(), limit: HOUR };
         let cases = [
             (levels.set(("debug", None), ("", "r"), HOUR, HOUR), Refusal::Unexplained),
             (levels.set(("debug", None), ("ann", "a\nb"), HOUR, HOUR), Refusal::Unexplained),
-            (levels.set(("debug", None), ANN, Duration::ZERO, HOUR), Refusal::Expiry(HOUR)),
-            (levels.set(("debug", None), ANN, 2 * HOUR, HOUR), Refusal::Expiry(HOUR)),
+            (levels.set(("debug", None), ANN, Duration::ZERO, HOUR), expiry("0ms")),
+            (levels.set(("debug", None), ANN, 2 * HOUR, HOUR), expiry("2h")),
             (levels.clear(("ann", "")), Refusal::Unexplained),
             (levels.clear(ANN), Refusal::NotOverridden("the log level")),
         ];
