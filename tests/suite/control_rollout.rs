@@ -156,6 +156,28 @@ async fn a_restart_goes_on_with_the_flags_in_force_for_its_first_request() {
 }
 
 #[tokio::test]
+async fn another_salt_draws_nobody_into_a_rollout_that_others_came_through() {
+    let origin = Origin::echo().await;
+    let dir = Arc::new(TempDir::new());
+    let mut modegate = exposed(&origin, dir.clone()).await;
+    assert_eq!(modegate.terminate().await, Some(0));
+    let canary = "[canary]\nsalt = \"fast-mode/2027-01\"\n";
+    let config = settings(&origin, &format!("{PLAN}{canary}"));
+    let mut other = Start::within(&config, dir.clone()).run().await;
+    assert_eq!(arrives(&other).await, DOWNGRADED);
+    let fault = rollout(&other).await["fault"].as_str().expect("a fault").to_owned();
+    for part in ["\"fast-mode/2026-12\"", "\"fast-mode/2027-01\"", "a state_dir of its own"] {
+        assert!(fault.contains(part), "{part}: {fault}");
+    }
+    let body = json!({ "actor": "ann", "reason": "go on" });
+    let answer = other.call("POST", "/rollout/resume", Some(body)).await;
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert_eq!(other.terminate().await, Some(0));
+    let again = sidecar(&origin, dir).await;
+    assert_eq!(arrives(&again).await, FAST, "with the salt back");
+}
+
+#[tokio::test]
 async fn the_kill_file_removes_everything() {
     let origin = Origin::echo().await;
     let modegate = exposed(&origin, Arc::new(TempDir::new())).await;

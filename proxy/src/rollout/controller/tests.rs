@@ -249,3 +249,41 @@ fn a_second_process_follows_until_the_first_one_leaves() {
     assert!(second.open());
     assert_eq!(second.view()["phase"], "rolling_back");
 }
+
+#[test]
+fn with_another_salt_nobody_is_exposed_and_nothing_goes_on() {
+    for hard in [false, true] {
+        let world = world();
+        let controller = exposed(&world);
+        if hard {
+            order(&controller, Verb::Rollback { hard }).unwrap();
+        }
+        drop(controller);
+        let (before, store) = (world.document(), self::world().store);
+        let settings = Rollout { salt: "another".to_owned(), ..world.settings.clone() };
+        let controller = Controller::new(&settings, Some(store.clone()));
+        let snapshot = store.snapshot();
+        let expected = Flags { contract: true, kill: hard, ..Flags::default() };
+        assert_eq!(snapshot.flags, expected, "hard: {hard}");
+        assert_eq!(snapshot.settings.policy.canary().share, Share::NONE);
+        let fault = controller.view()["fault"].as_str().unwrap().to_owned();
+        assert!(fault.contains("with canary.salt \"another\": a new rollout needs"), "{fault}");
+        for verb in [Verb::Resume, Verb::Start, Verb::Advance] {
+            assert!(matches!(order(&controller, verb), Err(OrderError::Failed(_))), "{verb:?}");
+        }
+        assert!(controller.reading().is_faulty);
+        let served = controller.document().unwrap().unwrap();
+        let flag = |flag| served.flags.get(flag);
+        assert_eq!(flag(modegate_config::Flag::Runtime), Some(false));
+        assert_eq!(flag(modegate_config::Flag::Kill), Some(hard));
+        assert_eq!(world.document(), before, "nothing was written");
+        drop(controller);
+        let store = self::world().store;
+        let again = Controller::new(&world.settings, Some(store.clone()));
+        let phase = if hard { "rolling_back" } else { "applying" };
+        assert_eq!(
+            (&again.view()["phase"], store.snapshot().flags.runtime),
+            (&phase.into(), !hard)
+        );
+    }
+}
