@@ -17,6 +17,7 @@ mod flags;
 mod incidents;
 mod load;
 mod log;
+mod named_files;
 mod parity;
 mod rollout;
 mod run;
