@@ -12,6 +12,7 @@ use std::time::Duration;
 use modegate_filters::allow::Call;
 use modegate_filters::bucket::KeySource;
 use modegate_filters::contract::Downgrade;
+use modegate_filters::fingerprint::{canonical, fingerprint};
 use modegate_filters::rollout::plan::{Approval, Blind, Plan};
 use modegate_filters::route::Leg;
 use proptest::prelude::*;
@@ -355,5 +356,21 @@ proptest! {
         prop_assert_eq!(report.faults()[0].line, Some(at + 1));
         let path = &report.faults()[0].path;
         prop_assert!(path.ends_with(&format!(".{key}")), "{path}");
+    }
+}
+
+#[test]
+fn the_fleet_that_is_shipped_agrees() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kubernetes");
+    for way in ["base", "shared-volume"] {
+        let [controller, sidecar] = ["controller.toml", "sidecar.toml"].map(|name| {
+            let text = fs::read_to_string(deploy.join(way).join(name)).unwrap();
+            // What an init container writes, where a pod has an IPv6 address.
+            let text = text.replace("@POD_IP@", "fd00:10:244::7");
+            Config::parse(&text).unwrap_or_else(|report| panic!("{way}/{name}: {report}"))
+        });
+        let says = |config: &Config| fingerprint(&canonical(&config.contract));
+        assert_eq!(says(&controller), says(&sidecar), "{way}");
+        assert_eq!(controller.canary.salt, sidecar.canary.salt, "{way}");
     }
 }
