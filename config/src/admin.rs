@@ -4,9 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::uri::Authority;
-
 use crate::bind::{Bind, bind};
+use crate::host_name::HostName;
 use crate::read::Section;
 use crate::rule::{Rule, boolean, file};
 use crate::value::{DAY, MILLISECOND, duration};
@@ -27,8 +26,8 @@ pub struct Admin {
     pub token_file: Option<PathBuf>,
     /// Whether `bind` may be reachable from other machines; false.
     pub allow_remote: bool,
-    /// Values of the Host header that are answered beside loopback names, in lower case; none.
-    pub hosts: Vec<String>,
+    /// What the Host header may name beside loopback; none.
+    pub hosts: Vec<HostName>,
     /// The longest that an override may last; 4 h.
     pub override_limit: Duration,
 }
@@ -63,10 +62,8 @@ fn check(section: &Section<'_, '_>, admin: &Admin) {
     }
 }
 
-fn host() -> Rule<String> {
-    Rule::text("a value of the Host header, \"host\" or \"host:port\"", |text| {
-        let authority: Authority = text.parse().ok()?;
-        let sound = !text.contains('@') && !authority.host().is_empty() && !text.ends_with(':');
-        sound.then(|| text.to_ascii_lowercase())
-    })
+fn host() -> Rule<HostName> {
+    let allowed = "a value of the Host header, \"host\" or \"host:port\"; an IPv6 address with or \
+                   without brackets";
+    Rule::text(allowed, HostName::parse)
 }

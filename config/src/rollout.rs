@@ -39,6 +39,8 @@ const SAMPLES: usize = 1_000_000_000;
 pub struct Rollout {
     /// Whether the plan is followed at all; false.
     pub enabled: bool,
+    /// `canary.salt`: with another one the shares of the plan are other members.
+    pub salt: String,
     /// The plan, without faults; the default plan.
     pub plan: Plan,
     /// Where state and audit are kept; `/var/lib/modegate`.
@@ -86,7 +88,8 @@ pub(crate) fn read(
         if enabled && prometheus.is_none() {
             alone(section, &document, sources);
         }
-        Rollout { enabled, plan, document, state_dir, kill_file, prometheus, job }
+        let salt = canary.salt.clone();
+        Rollout { enabled, salt, plan, document, state_dir, kill_file, prometheus, job }
     })
 }
 

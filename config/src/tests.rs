@@ -12,6 +12,7 @@ use std::time::Duration;
 use modegate_filters::allow::Call;
 use modegate_filters::bucket::KeySource;
 use modegate_filters::contract::Downgrade;
+use modegate_filters::fingerprint::{canonical, fingerprint};
 use modegate_filters::rollout::plan::{Approval, Blind, Plan};
 use modegate_filters::route::Leg;
 use proptest::prelude::*;
@@ -96,6 +97,10 @@ fn the_examples_profile_can_be_switched_on() {
     assert_eq!(config.contract.profiles.keys().collect::<Vec<_>>(), ["fast-v1"]);
 }
 
+fn host(name: &str) -> HostName {
+    HostName::parse(name).unwrap()
+}
+
 #[test]
 fn valid_files() {
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
@@ -151,7 +156,7 @@ fn valid_files() {
     assert_eq!(full.upstream.health_interval, None);
     assert_eq!(full.log, Log { level: "warn,modegate=trace".to_owned(), access: false });
     assert_eq!(full.admin.bind.to_string(), "0.0.0.0:9000");
-    assert_eq!(full.admin.hosts, ["modegate.internal:9000", "[::1]"]);
+    assert_eq!(full.admin.hosts, [host("modegate.internal:9000"), host("[::1]")]);
     assert_eq!(full.admin.override_limit, minutes(30));
 
     let listeners = read("listeners.toml").listeners;
@@ -351,5 +356,21 @@ proptest! {
         prop_assert_eq!(report.faults()[0].line, Some(at + 1));
         let path = &report.faults()[0].path;
         prop_assert!(path.ends_with(&format!(".{key}")), "{path}");
+    }
+}
+
+#[test]
+fn the_fleet_that_is_shipped_agrees() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kubernetes");
+    for way in ["base", "shared-volume"] {
+        let [controller, sidecar] = ["controller.toml", "sidecar.toml"].map(|name| {
+            let text = fs::read_to_string(deploy.join(way).join(name)).unwrap();
+            // What an init container writes, where a pod has an IPv6 address.
+            let text = text.replace("@POD_IP@", "fd00:10:244::7");
+            Config::parse(&text).unwrap_or_else(|report| panic!("{way}/{name}: {report}"))
+        });
+        let says = |config: &Config| fingerprint(&canonical(&config.contract));
+        assert_eq!(says(&controller), says(&sidecar), "{way}");
+        assert_eq!(controller.canary.salt, sidecar.canary.salt, "{way}");
     }
 }

@@ -29,9 +29,10 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     quantity(&value, &DURATIONS).ok().map(Duration::from_millis)
 }
 
-/// A duration in quotes as [`parse_duration`] reads it, in the largest unit that fits: `"4h"`.
-pub fn show_duration(duration: Duration) -> String {
-    shown_quantity(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), &DURATIONS)
+/// A duration as the file writes it, in the largest unit that has no remainder.
+pub fn shown_duration(duration: Duration) -> String {
+    let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    shown_quantity(milliseconds, &DURATIONS).trim_matches('"').to_owned()
 }
 
 /// A duration in a range, such as `"30s"`.
@@ -83,10 +84,13 @@ pub(crate) fn shown_size(bytes: usize) -> String {
 }
 
 fn allowed_durations(range: &RangeInclusive<Duration>) -> String {
+    let shown = |duration: &Duration| {
+        shown_quantity(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), &DURATIONS)
+    };
     format!(
         "a duration with its unit (ms, s, m, h), {} to {}",
-        show_duration(*range.start()),
-        show_duration(*range.end())
+        shown(range.start()),
+        shown(range.end())
     )
 }
 

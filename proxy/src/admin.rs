@@ -21,11 +21,14 @@
 //! | `PUT /log` | sets it: `{"level","access"?,"actor","reason","expires"?}` |
 //! | `DELETE /log` | takes the override back: `{"actor","reason"}` |
 //!
+//! A fleet's controller has no flags, no breaker and no parity of its own: 404, and 409 to a change.
+//!
 //! What changes something needs the bearer token, an actor and a reason. Host and Origin are
 //! checked on every call, so that no page in a browser can reach it.
 
 mod answer;
 mod breaker;
+mod fleet;
 mod guard;
 mod log;
 mod mutate;
@@ -101,6 +104,11 @@ impl Admin {
             return denied.answer();
         }
         let path = request.uri().path().to_owned();
+        if self.leads_fleet()
+            && let Some(elsewhere) = fleet::elsewhere(request.method(), &path)
+        {
+            return elsewhere;
+        }
         let flag = path.strip_prefix("/flags/");
         let verb = path.strip_prefix("/rollout/");
         match (request.method(), path.as_str(), flag) {
@@ -126,6 +134,11 @@ impl Admin {
             | (_, _, Some(_)) => refuse(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
             _ => refuse(StatusCode::NOT_FOUND, "no such call"),
         }
+    }
+
+    /// Whether it is the rollout of other processes that is run here.
+    fn leads_fleet(&self) -> bool {
+        self.sources.rollout.as_ref().is_some_and(|controller| controller.leads_fleet())
     }
 
     fn read(&self, path: &str, headers: &HeaderMap) -> Answer {
@@ -170,7 +183,7 @@ impl Admin {
             return denied.answer();
         }
         let Some(flag) = Flag::from_name(name) else {
-            return refuse(StatusCode::NOT_FOUND, "no such flag");
+            return mutate::unknown("flag", name, &Flag::ALL.map(Flag::name));
         };
         let delete = request.method() == Method::DELETE;
         let call = match mutate::Call::read(request.into_body()).await {
@@ -216,6 +229,7 @@ impl Admin {
         let levels = self.sources.log.levels();
         match delete {
             true => call.clear(levels),
+            false if call.is_of_access() && self.leads_fleet() => fleet::no_access_line(),
             false => call.set(levels, self.override_limit),
         }
     }

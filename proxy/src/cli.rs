@@ -18,6 +18,7 @@ mod flags;
 mod incidents;
 mod load;
 mod log;
+mod named_files;
 mod parity;
 mod rollout;
 mod run;

@@ -17,7 +17,7 @@ pub use document_file::{DocumentFile, ReadError, WriteError};
 pub use document_source::DocumentSource;
 pub use documents::{Freshness, Layer, Unfit};
 pub use layers::Opened;
-pub use overrides::{Override, Refusal, vouched};
+pub use overrides::{Override, Refusal, expiry_between, shortened, vouched};
 pub use reload::{ConfigView, Reload, watch};
 pub use remote::Remote;
 pub use snapshot::{Settings, Snapshot};

@@ -5,6 +5,7 @@ mod listen;
 mod prebound;
 mod rollout;
 mod shutdown;
+mod take_over;
 mod watches;
 
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ use listen::{Socket, bind};
 use prebound::Prebound;
 use shutdown::DrainFirst;
 pub use shutdown::Stop;
+pub use take_over::NotHandedOver;
+use take_over::{Inherited, take_over};
 use watches::Watches;
 
 /// What a process is started with.
@@ -102,8 +105,8 @@ impl App {
     /// Binds every socket and prepares every service.
     ///
     /// # Errors
-    /// Where an address cannot be bound, an upstream or a file cannot be used, or the flags of
-    /// file and environment break a rule.
+    /// Where an address cannot be bound, an upstream or a file cannot be used, the flags of file and
+    /// environment break a rule, or no process gives its sockets ([`NotHandedOver`]).
     pub fn new(start: Start) -> Result<App, StartError> {
         let (path, text, config) = start.file;
         let metrics = Metrics::new(config.contract.modes.clone());
@@ -113,9 +116,9 @@ impl App {
         let reload = Arc::new(Reload::new(path, text, config.clone(), start.log.clone()));
         let drain = Drain::new();
 
-        let mut server = new_server(&config, &start.hand_over);
+        let (mut server, coming) = (new_server(&config, &start.hand_over), Inherited::default());
         let bound = |bind_to: &Bind| match start.hand_over {
-            HandOver::From(_) => Ok(Socket::inherited(bind_to)),
+            HandOver::From(_) => Ok(Socket::inherited(bind_to, &coming)),
             HandOver::Off | HandOver::To(_) => bind(bind_to),
         };
 
@@ -154,7 +157,6 @@ impl App {
                 Bind::Tcp(address) => app.serve_tcp(*address, plane),
                 Bind::Unix(path) => app.serve_unix(path, plane),
             }
-            tracing::info!(leg = listener.leg.word(), address = %socket.bound, "listening");
             listeners.push(socket.bound.clone());
             sockets.push(socket);
         }
@@ -177,6 +179,7 @@ impl App {
         // It answers while the rest drains: its own drain is started by a hand-over, and the end.
         let admin_drain = Drain::new();
         server.add_service(admin(sources, &config, socket, (&drain, &admin_drain))?);
+        listen(&start.hand_over, &coming, served, (&listeners, &admin_bound))?;
 
         Ok(App {
             server,
@@ -205,6 +208,24 @@ impl App {
     }
 }
 
+/// Waits for sockets that another process gives, and says where it listens.
+fn listen(
+    hand_over: &HandOver,
+    coming: &Inherited,
+    served: &[Listener],
+    (listeners, admin): (&[Bound], &Bound),
+) -> Result<(), StartError> {
+    if let HandOver::From(path) = hand_over {
+        let all = listeners.iter().chain([admin]);
+        take_over(path, &all.map(|bound| bound.bind.clone()).collect::<Vec<_>>(), coming)?;
+    }
+    for (listener, bound) in served.iter().zip(listeners) {
+        tracing::info!(leg = listener.leg.word(), address = %bound, "listening");
+    }
+    tracing::info!(address = %admin, "admin listening");
+    Ok(())
+}
+
 /// The admin API on its socket. It says whether the first drain has started, and ends by the second.
 fn admin(
     sources: Sources,
@@ -212,7 +233,6 @@ fn admin(
     socket: Socket,
     (drain, own): (&Drain, &Drain),
 ) -> Result<Prebound<Admin>, StartError> {
-    tracing::info!(address = %socket.bound, "admin listening");
     let token = Token::read(config.admin.token_file.as_deref())?;
     let admin = Admin::new(sources, &config.admin, token, drain.clone());
     Ok(Prebound::new("admin", admin, vec![socket], 1, own))
@@ -226,7 +246,6 @@ fn threads(configured: usize) -> usize {
 }
 
 fn new_server(config: &Config, hand_over: &HandOver) -> Server {
-    let opt = Opt { upgrade: matches!(hand_over, HandOver::From(_)), ..Opt::default() };
     let mut conf = ServerConf {
         threads: 1,
         work_stealing: false,
@@ -238,5 +257,5 @@ fn new_server(config: &Config, hand_over: &HandOver) -> Server {
     if let HandOver::To(socket) | HandOver::From(socket) = hand_over {
         conf.upgrade_sock = socket.to_string_lossy().into_owned();
     }
-    Server::new_with_opt_and_conf(opt, conf)
+    Server::new_with_opt_and_conf(Opt::default(), conf)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::control_process::{command, command_with, command_within, file};
-use crate::harness::TempDir;
+use crate::harness::{Authority, TempDir};
 
 #[tokio::test]
 async fn check_reports_every_fault_at_once() {
@@ -42,6 +42,62 @@ async fn check_reports_every_fault_at_once() {
     let runs = command_with(&["run", "-c", &bad], "", &environment).await;
     assert_eq!(runs.code, Some(2), "run says the same");
     assert!(says.iter().all(|part| runs.stderr.contains(part)), "{}", runs.stderr);
+}
+
+#[tokio::test]
+async fn check_looks_at_the_files_that_are_named_where_it_is_asked_to() {
+    let dir = TempDir::new();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let authority = Authority::new();
+    let pair = authority.pair("gate.example");
+    for (name, text) in [
+        ("token", "sixteen bytes, or more"),
+        ("short", "short"),
+        ("cert.pem", &pair.cert),
+        ("key.pem", &pair.key),
+        ("other.pem", &authority.pair("gate.example").key),
+        ("roots.pem", &authority.pem()),
+    ] {
+        dir.write(name, text);
+    }
+    let config = |token: &str, cert: &str, key: &str, roots: &str| {
+        let [token, cert, key, roots] = [token, cert, key, roots].map(at);
+        format!(
+            "[admin]\ntoken_file = \"{token}\"\n[upstream]\nca_file = \"{roots}\"\n\
+             [[listener]]\nleg = \"frontend\"\nbind = \"127.0.0.1:0\"\n\
+             upstream = \"https://localhost\"\ntls = {{ cert = \"{cert}\", key = \"{key}\" }}\n"
+        )
+    };
+    let cases: [(_, &[&str]); 4] = [
+        (config("token", "cert.pem", "key.pem", "roots.pem"), &[]),
+        (
+            config("none", "no.pem", "key.pem", "gone.pem"),
+            &[
+                "admin.token_file",
+                "/none: No such",
+                "upstream.ca_file",
+                "gone.pem",
+                "listener.tls",
+                "no.pem",
+            ],
+        ),
+        (config("short", "cert.pem", "key.pem", "roots.pem"), &["at least 16 bytes"]),
+        (config("token", "cert.pem", "other.pem", "roots.pem"), &["listener.tls", "other.pem"]),
+    ];
+    for (text, says) in cases {
+        let config = dir.write("modegate.toml", text).display().to_string();
+        let alone = command(&["check", "-c", &config], "").await;
+        assert_eq!(alone.code, Some(0), "they need not be there: {}", alone.stderr);
+        let ended = command(&["check", "--files", "-c", &config], "").await;
+        let code = if says.is_empty() { 0 } else { 2 };
+        assert_eq!(ended.code, Some(code), "{says:?}: {}", ended.stderr);
+        for part in says {
+            assert!(ended.stderr.contains(part), "no {part:?} in {}", ended.stderr);
+        }
+        let json = command(&["check", "--files", "--json", "-c", &config], "").await;
+        let answer: Value = serde_json::from_str(&json.stdout).expect("JSON on standard output");
+        assert_eq!((json.code, &answer["valid"]), (Some(code), &json!(code == 0)));
+    }
 }
 
 #[tokio::test]

@@ -171,6 +171,25 @@ async fn a_refused_change_says_why_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_refused_is_named_with_what_is_allowed() {
+    let origin = Origin::echo().await;
+    let modegate = Modegate::start(&settings(&origin, "")).await;
+    let allowed = "allowed: a duration with its unit, 1ms to 4h (admin.override_limit)";
+    let flags = "allowed: contract, runtime, ui, cloud_enforced, kill";
+    let cases = [
+        ("contrct", "1m", format!("flag: found: \"contrct\"; {flags}")),
+        ("kill", "9h", format!("expires: found: \"9h\"; {allowed}")),
+        ("kill", "60", format!("expires: found: \"60\"; {allowed}")),
+        ("kill", "0s", format!("expires: found: \"0ms\"; {allowed}")),
+    ];
+    for (flag, expires, says) in cases {
+        let body = json!({ "value": true, "actor": "a", "reason": "r", "expires": expires });
+        let answer = modegate.call("PUT", &format!("/flags/{flag}"), Some(body)).await;
+        assert_eq!(answer.json()["error"], says);
+    }
+}
+
+#[tokio::test]
 async fn no_change_may_break_the_rules_in_either_direction() {
     let origin = Origin::echo().await;
     let modegate = Modegate::start(&settings(&origin, CANARY)).await;

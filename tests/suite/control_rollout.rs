@@ -82,6 +82,10 @@ async fn an_order_holds_from_the_next_request_on() {
     assert_eq!(order(&modegate, "start").await["stage"]["name"], "watch");
 }
 
+fn attested(expires: &str) -> Value {
+    json!({ "verdict": "attested", "source": "ann", "reason": "x", "expires": expires })
+}
+
 #[tokio::test]
 async fn orders_need_a_token_an_actor_and_a_reason_and_their_place() {
     let origin = Origin::echo().await;
@@ -94,6 +98,8 @@ async fn orders_need_a_token_an_actor_and_a_reason_and_their_place() {
         ("resume", json!({ "actor": "ann", "reason": "x" }), 409),
         ("rollback", json!({ "actor": "ann", "reason": "x" }), 409),
         ("leap", json!({ "actor": "ann", "reason": "x" }), 404),
+        ("signals", attested("720h0"), 400),
+        ("signals", attested("0s"), 400),
         ("signals", json!({ "verdict": "fine", "source": "ann", "reason": "x" }), 400),
         ("signals", json!({ "verdict": "attested", "source": "ann", "reason": "x" }), 400),
     ] {
@@ -101,6 +107,25 @@ async fn orders_need_a_token_an_actor_and_a_reason_and_their_place() {
         let answer = modegate.call("POST", &format!("/rollout/{verb}"), Some(body)).await;
         assert_eq!(answer.status, status, "{verb} {said}: {}", answer.text());
     }
+    let verbs = "allowed: start, hold, resume, approve, advance, rollback, abort, signals";
+    for (verb, body, says) in [
+        (
+            "strat",
+            json!({ "actor": "ann", "reason": "x" }),
+            format!("verb: found: \"strat\"; {verbs}"),
+        ),
+        (
+            "signals",
+            attested("721h"),
+            "expires: found: \"721h\"; allowed: a duration with its unit, 1ms to 720h".to_owned(),
+        ),
+    ] {
+        let answer = modegate.call("POST", &format!("/rollout/{verb}"), Some(body)).await;
+        assert_eq!(answer.json()["error"], says);
+    }
+    assert_eq!(rollout(&modegate).await["attestation"], Value::Null);
+    let longest = modegate.call("POST", "/rollout/signals", Some(attested("720h"))).await;
+    assert_eq!(longest.status, 200, "{}", longest.text());
     assert_eq!(modegate.call("PUT", "/rollout/start", None).await.status, 405);
     assert_eq!(modegate.call("POST", "/rollout", None).await.status, 405);
     assert_eq!(rollout(&modegate).await["phase"], "draft");
@@ -131,6 +156,28 @@ async fn a_restart_goes_on_with_the_flags_in_force_for_its_first_request() {
 }
 
 #[tokio::test]
+async fn another_salt_draws_nobody_into_a_rollout_that_others_came_through() {
+    let origin = Origin::echo().await;
+    let dir = Arc::new(TempDir::new());
+    let mut modegate = exposed(&origin, dir.clone()).await;
+    assert_eq!(modegate.terminate().await, Some(0));
+    let canary = "[canary]\nsalt = \"fast-mode/2027-01\"\n";
+    let config = settings(&origin, &format!("{PLAN}{canary}"));
+    let mut other = Start::within(&config, dir.clone()).run().await;
+    assert_eq!(arrives(&other).await, DOWNGRADED);
+    let fault = rollout(&other).await["fault"].as_str().expect("a fault").to_owned();
+    for part in ["\"fast-mode/2026-12\"", "\"fast-mode/2027-01\"", "a state_dir of its own"] {
+        assert!(fault.contains(part), "{part}: {fault}");
+    }
+    let body = json!({ "actor": "ann", "reason": "go on" });
+    let answer = other.call("POST", "/rollout/resume", Some(body)).await;
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert_eq!(other.terminate().await, Some(0));
+    let again = sidecar(&origin, dir).await;
+    assert_eq!(arrives(&again).await, FAST, "with the salt back");
+}
+
+#[tokio::test]
 async fn the_kill_file_removes_everything() {
     let origin = Origin::echo().await;
     let modegate = exposed(&origin, Arc::new(TempDir::new())).await;
@@ -151,6 +198,7 @@ async fn what_is_severe_rolls_back_at_once() {
     let arguments = [&["rollout", "signal", "severe"], &reason[..]].concat();
     let said = rollout_command(&modegate, &arguments).await;
     assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert!(said.stdout.contains("runtime off"), "it answers with what it did: {}", said.stdout);
     reaches(&modegate, "rolled_back").await;
     assert_eq!(arrives(&modegate).await, DOWNGRADED);
     let incidents = modegate.call("GET", "/incidents", None).await.json();

@@ -75,14 +75,8 @@ async fn the_sockets_are_handed_over_and_nobody_is_refused() {
     let head = streaming.head().await.expect("a head");
     let mut framing = answer_framing("POST", 200, &head);
 
-    let socket = first.dir().path().join("upgrade.sock");
-    let second = Start::new(&next(&config, &first))
-        .arg("--upgrade")
-        .arg(&format!("--upgrade-socket={}", socket.display()))
-        .run()
-        .await;
+    let second = Start::new(&next(&config, &first)).take_over(&first).await;
     assert_eq!(second.frontend(), first.frontend());
-    first.signal("QUIT");
 
     eventually_within(HAND_OVER, "an answer by the second", async || {
         (answers[1].load(Relaxed) > 0).then_some(())
@@ -112,4 +106,22 @@ async fn the_sockets_are_handed_over_and_nobody_is_refused() {
         assert_eq!(passed.status, 200);
     }
     assert_eq!(second.flags().await["flags"]["contract"]["value"], true, "its admin API answers");
+}
+
+#[tokio::test]
+async fn what_nobody_hands_over_is_said_and_nothing_listens() {
+    let origin = Origin::echo().await;
+    let cases = [
+        ("{dir}/nobody.sock", 3, "nobody.sock: start this one with --upgrade, then, within five"),
+        ("{dir}/none/nobody.sock", 2, "none/nobody.sock: No such file or directory"),
+        ("{dir}/token", 2, "/token: it is no socket"),
+    ];
+    for (socket, code, says) in cases {
+        let start = Start::new(&settings(&origin, "")).arg("--upgrade");
+        let start = start.arg(&format!("--upgrade-socket={socket}"));
+        let ended = start.fails_within(HAND_OVER).await;
+        assert_eq!(ended.code, Some(code), "{says}: {}{}", ended.stdout, ended.stderr);
+        assert!(ended.stderr.contains(says), "{says}: {}", ended.stderr);
+        assert!(!ended.stdout.contains("listening\""), "{}", ended.stdout);
+    }
 }

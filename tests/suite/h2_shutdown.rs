@@ -129,16 +129,10 @@ async fn after_a_hand_over_streams_end_with_the_first_and_new_ones_are_the_secon
     let steps = scripts.next().await;
     steps.send(EVENTS);
     h2.until(stream, |answered| answered.status == 200).await;
-    let socket = first.dir().path().join("upgrade.sock");
     let next = config.replace("127.0.0.1:0", &first.frontend().to_string());
     let admin = first.admin();
     let next = format!("{next}\n[admin]\nbind = \"{admin}\"\ntoken_file = \"{{dir}}/token\"\n");
-    let second = Start::new(&next)
-        .arg("--upgrade")
-        .arg(&format!("--upgrade-socket={}", socket.display()))
-        .run()
-        .await;
-    first.signal("QUIT");
+    let second = Start::new(&next).take_over(&first).await;
     crate::harness::within_time(HAND_OVER, "the goodbye", h2.told_to_go()).await;
     steps.chunk("data: 1\n\n");
     steps.send("0\r\n\r\n");

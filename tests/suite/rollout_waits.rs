@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use crate::control_cli_flags::target;
 use crate::control_process::command;
 use crate::harness::{
     Modegate, RawOrigin, Start, TempDir, eventually, eventually_within, is_whole, listener,
@@ -97,9 +98,10 @@ async fn waiting(dir: &Arc<TempDir>) -> (Slow, Modegate) {
     (prometheus, controller)
 }
 
-async fn post(controller: &Modegate, verb: &str, body: Value) {
+async fn post(controller: &Modegate, verb: &str, body: Value) -> Value {
     let answer = controller.call("POST", &format!("/rollout/{verb}"), Some(body)).await;
     assert_eq!(answer.status, 200, "{verb}: {}", answer.text());
+    answer.json()
 }
 
 /// What the document says of two flags.
@@ -165,7 +167,8 @@ async fn what_is_severe_waits_for_no_answer() {
     let dir = Arc::new(TempDir::new());
     let (prometheus, controller) = waiting(&dir).await;
     let body = json!({ "verdict": "severe", "source": "reviewers", "reason": "unsafe" });
-    post(&controller, "signals", body).await;
+    let said = post(&controller, "signals", body).await;
+    assert_eq!(said["phase"], "rolling_back", "{said:#}");
     says(&prometheus, &dir, "off", "off").await;
     is_decided_again(controller, &dir).await;
 }
@@ -176,4 +179,49 @@ async fn the_end_of_the_process_waits_for_no_answer() {
     let (prometheus, mut controller) = waiting(&dir).await;
     assert_eq!(controller.terminate().await, Some(0));
     assert_eq!(prometheus.asked.load(SeqCst), 1);
+}
+
+#[tokio::test]
+async fn what_would_do_nothing_for_the_fleet_is_not_taken_for_done() {
+    let dir = Arc::new(TempDir::new());
+    let (prometheus, controller) = waiting(&dir).await;
+    let why = json!({ "actor": "ann", "reason": "a test" });
+    let set = json!({ "value": true, "actor": "ann", "reason": "a test" });
+    let log = |access: bool| {
+        let mut body = json!({ "level": "info", "actor": "ann", "reason": "a test" });
+        if access {
+            body["access"] = json!(true);
+        }
+        body
+    };
+    let cases = [
+        ("PUT", "/flags/kill", Some(set.clone()), 409, "modegate rollout rollback --hard here"),
+        ("PUT", "/flags/runtime", Some(set.clone()), 409, "at each sidecar"),
+        ("DELETE", "/flags/kill", Some(why.clone()), 409, "would reach no sidecar"),
+        ("DELETE", "/breaker", Some(why.clone()), 409, "at the sidecar that opened it"),
+        ("PUT", "/log", Some(log(true)), 409, "writes no access lines"),
+        ("PUT", "/log", Some(log(false)), 200, "\"level\": \"info\""),
+        ("GET", "/flags", None, 404, "GET /rollout"),
+        ("HEAD", "/flags", None, 404, ""),
+        ("GET", "/parity", None, 404, "ask each sidecar"),
+        ("POST", "/flags", Some(set), 405, "not allowed"),
+        ("GET", "/config", None, 200, "settings"),
+        ("GET", "/log", None, 200, "level"),
+    ];
+    for (method, path, body, status, says) in cases {
+        let answer = controller.call(method, path, body).await;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+        assert!(answer.text().contains(says), "{method} {path}: {}", answer.text());
+    }
+    assert_eq!(flags(&dir), json!({ "runtime": "on", "kill": "off" }));
+
+    let mut target = target(&controller);
+    target.extend(["--actor", "ann", "--reason", "INC-7"].map(str::to_owned));
+    let target: Vec<&str> = target.iter().map(String::as_str).collect();
+    let killed = command(&[&["flags", "set", "kill", "on"], &target[..]].concat(), "").await;
+    assert_eq!(killed.code, Some(1), "{}", killed.stdout);
+    assert!(killed.stderr.contains("modegate rollout rollback --hard here"), "{}", killed.stderr);
+    post(&controller, "rollback", json!({ "actor": "ann", "reason": "a test", "hard": true }))
+        .await;
+    says(&prometheus, &dir, "off", "on").await;
 }

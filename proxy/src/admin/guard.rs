@@ -5,8 +5,7 @@ use std::path::Path;
 
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, ORIGIN};
-use http::uri::Authority;
-use modegate_config::Bind;
+use modegate_config::{Bind, HostName};
 use subtle::ConstantTimeEq;
 
 use super::answer::{Answer, refuse};
@@ -71,7 +70,7 @@ impl Token {
 #[derive(Debug)]
 pub struct Guard {
     token: Option<Token>,
-    hosts: Vec<String>,
+    hosts: Vec<HostName>,
     any_host: bool,
 }
 
@@ -81,7 +80,7 @@ impl Guard {
         let any_host = matches!(settings.bind, Bind::Unix(_));
         let mut hosts = settings.hosts.clone();
         if let Bind::Tcp(address) = &settings.bind {
-            hosts.push(address.ip().to_string());
+            hosts.push(HostName::from(address.ip()));
         }
         Guard { token, hosts, any_host }
     }
@@ -97,12 +96,11 @@ impl Guard {
         }
         for origin in headers.get_all(ORIGIN) {
             let page = origin.to_str().ok().and_then(|origin| url::Url::parse(origin).ok());
-            let ours = page.as_ref().and_then(url::Url::host_str).is_some_and(|host| {
-                let port = page.as_ref().and_then(url::Url::port);
-                let whole = port.map(|port| format!("{host}:{port}"));
-                self.is_ours(host) || whole.is_some_and(|whole| self.is_configured(&whole))
+            let name = page.and_then(|page| {
+                let name = HostName::parse(page.host_str()?)?;
+                Some(HostName { port: page.port(), ..name })
             });
-            if !ours {
+            if !name.is_some_and(|name| self.is_ours(&name)) {
                 return forbidden("Origin is not this listener's");
             }
         }
@@ -126,24 +124,13 @@ impl Guard {
         }
     }
 
-    /// A Host header names us by a name that is ours with any port, or just as it is configured.
     fn is_our_authority(&self, value: &HeaderValue) -> bool {
-        let authority = value.to_str().ok().and_then(|text| text.parse::<Authority>().ok());
-        authority.is_some_and(|authority| {
-            let whole = authority.as_str();
-            !whole.contains('@') && (self.is_ours(authority.host()) || self.is_configured(whole))
-        })
+        let name = value.to_str().ok().and_then(HostName::parse);
+        name.is_some_and(|name| self.is_ours(&name))
     }
 
-    fn is_configured(&self, name: &str) -> bool {
-        self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(name))
-    }
-
-    fn is_ours(&self, host: &str) -> bool {
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let loopback = host.eq_ignore_ascii_case("localhost")
-            || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        loopback || self.is_configured(host)
+    fn is_ours(&self, name: &HostName) -> bool {
+        name.is_loopback() || self.hosts.iter().any(|ours| ours.admits(name))
     }
 }
 
@@ -157,7 +144,9 @@ mod tests {
             bind: Bind::Tcp("127.0.0.1:9901".parse().unwrap()),
             token_file: None,
             allow_remote: false,
-            hosts: vec!["gate.internal".to_owned()],
+            hosts: ["gate.internal", "10.1.4.7", "[fd00::1]", "fd00::2", "[fd00::3]:9901"]
+                .map(|name| HostName::parse(name).unwrap())
+                .into(),
             override_limit: Duration::from_secs(1),
         };
         Guard::new(&settings, token.map(|token| Token(token.as_bytes().to_vec())))
@@ -173,7 +162,7 @@ mod tests {
 
     #[test]
     fn hosts_and_origins() {
-        let cases: [(&[(&str, &str)], bool); 14] = [
+        let cases: [(&[(&str, &str)], bool); 25] = [
             (&[("host", "127.0.0.1:9901")], true),
             (&[("host", "localhost")], true),
             (&[("host", "[::1]:9901")], true),
@@ -184,6 +173,17 @@ mod tests {
             (&[("host", "user@127.0.0.1")], false),
             (&[("host", "127.0.0.1"), ("host", "127.0.0.1")], false),
             (&[("host", "10.0.0.1")], false),
+            (&[("host", "10.1.4.7:9901")], true),
+            (&[("host", "10.1.4.7")], true),
+            (&[("host", "[fd00::1]:9901")], true),
+            (&[("host", "[fd00:0:0::1]")], true),
+            (&[("host", "[FD00::2]:9901")], true),
+            (&[("host", "[fd00::3]:9901")], true),
+            (&[("host", "[fd00::3]:9902")], false),
+            (&[("host", "[fd00::4]:9901")], false),
+            (&[("host", "localhost"), ("origin", "http://[fd00::1]:9901")], true),
+            (&[("host", "localhost"), ("origin", "http://[fd00::3]:9902")], false),
+            (&[("host", "localhost"), ("origin", "http://[fd00::4]")], false),
             (&[("host", "localhost"), ("origin", "http://localhost:9901")], true),
             (&[("host", "localhost"), ("origin", "http://evil.example")], false),
             (&[("host", "localhost"), ("origin", "null")], false),

@@ -28,6 +28,11 @@ impl Call {
         mutate::read(body, r#"{"level","access"?,"actor","reason","expires"?}"#).await
     }
 
+    /// Whether it says something of the access line.
+    pub fn is_of_access(&self) -> bool {
+        self.access.is_some()
+    }
+
     /// Sets the level, and the access line where the call says so.
     pub fn set(&self, levels: &Levels, limit: Duration) -> Answer {
         let Some(level) = &self.level else {

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json as object;
 
 use super::answer::{Answer, json, refuse};
-use crate::flags::{Refusal, Snapshot, Store};
+use crate::flags::{Refusal, Snapshot, Store, shortened};
 
 /// The largest body of a call, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -28,13 +28,20 @@ pub async fn read<Call: DeserializeOwned>(body: Incoming, shape: &str) -> Result
 /// How long a change lasts; without an expiry, as long as it may.
 pub fn lasts(expires: Option<&str>, limit: Duration) -> Result<Duration, Refusal> {
     let Some(text) = expires else { return Ok(limit) };
-    modegate_config::parse_duration(text).ok_or_else(|| Refusal::Expiry(text.to_owned(), limit))
+    let no_duration = || Refusal::Expiry { found: text.to_owned(), limit };
+    modegate_config::parse_duration(text).ok_or_else(no_duration)
+}
+
+/// There is no such name among these.
+pub fn unknown(what: &str, found: &str, allowed: &[&str]) -> Answer {
+    let (found, allowed) = (shortened(found), allowed.join(", "));
+    refuse(StatusCode::NOT_FOUND, &format!("{what}: found: {found:?}; allowed: {allowed}"))
 }
 
 /// Why a change was refused.
 pub fn refused(refusal: &Refusal) -> Answer {
     let status = match refusal {
-        Refusal::Unexplained | Refusal::Expiry(..) => StatusCode::BAD_REQUEST,
+        Refusal::Unexplained | Refusal::Expiry { .. } => StatusCode::BAD_REQUEST,
         Refusal::Broken(_) => StatusCode::CONFLICT,
         Refusal::NotOverridden(_) | Refusal::NotOpen => StatusCode::NOT_FOUND,
     };

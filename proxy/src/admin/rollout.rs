@@ -1,5 +1,7 @@
 //! The calls about the rollout: what it is at, orders to it, signals, incidents.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use hyper::body::Incoming;
 use modegate_filters::rollout::decide::{Command, Verb};
@@ -8,13 +10,17 @@ use serde::Deserialize;
 use serde_json::{Value, json as object};
 
 use super::answer::{Answer, json, refuse, text};
-use super::mutate::{read, refused};
-use crate::flags::vouched;
+use super::mutate::{read, refused, unknown};
+use crate::flags::{expiry_between, vouched};
 use crate::moment::now;
 use crate::rollout::{Controller, OrderError};
 
-/// The longest attestation, in milliseconds.
-const ATTESTED: u64 = 30 * 24 * 60 * 60 * 1000;
+/// The longest attestation.
+const ATTESTED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What may be posted to `/rollout/`.
+const VERBS: [&str; 8] =
+    ["start", "hold", "resume", "approve", "advance", "rollback", "abort", "signals"];
 
 /// What a process answers that runs no rollout.
 pub fn none() -> Answer {
@@ -79,7 +85,7 @@ pub async fn order(controller: &Controller, verb: &str, body: Incoming) -> Answe
         ("approve", _) => Verb::Approve,
         ("advance", _) => Verb::Advance,
         ("abort", _) => Verb::Abort,
-        _ => return refuse(StatusCode::NOT_FOUND, "no such verb"),
+        _ => return unknown("verb", verb, &VERBS),
     };
     if let Err(refusal) = vouched((&order.actor, &order.reason), None) {
         return refused(&refusal);
@@ -97,25 +103,28 @@ async fn signal(controller: &Controller, body: Incoming) -> Answer {
     if let Err(refusal) = vouched((&said.source, &said.reason), None) {
         return refused(&refusal);
     }
-    let lasts = said.expires.as_deref().map(modegate_config::parse_duration);
-    let expires = match (said.verdict, lasts) {
-        (_, Some(None)) => {
-            return refuse(StatusCode::BAD_REQUEST, "expires must be a duration, such as 24h");
-        }
+    let expires = match (said.verdict, said.expires.as_deref()) {
         (SignalVerdict::Severe, Some(_)) => {
             return refuse(StatusCode::BAD_REQUEST, "what is severe does not expire");
         }
         (SignalVerdict::Severe, None) => None,
-        (SignalVerdict::Attested, Some(Some(lasts))) => {
-            let lasts = u64::try_from(lasts.as_millis()).unwrap_or(ATTESTED).min(ATTESTED);
-            Some(now() + lasts)
-        }
+        (SignalVerdict::Attested, Some(text)) => match lasts_as_attested(text) {
+            Some(lasts) => Some(now().saturating_add(lasts)),
+            None => return refuse(StatusCode::BAD_REQUEST, &expiry_between(text, ATTESTED)),
+        },
         (SignalVerdict::Attested, None) => {
             return refuse(StatusCode::BAD_REQUEST, "an attestation needs expires, such as 24h");
         }
     };
     let Signalled { verdict, source, reason, evidence, .. } = said;
     answered(controller.signal(Signal { verdict, source, reason, evidence, expires }))
+}
+
+/// In milliseconds; `None` for what is no duration, nothing, or too long.
+fn lasts_as_attested(text: &str) -> Option<u64> {
+    let lasts = modegate_config::parse_duration(text)?;
+    let lasts = Some(lasts).filter(|lasts| !lasts.is_zero() && *lasts <= ATTESTED)?;
+    u64::try_from(lasts.as_millis()).ok()
 }
 
 fn answered(followed: Result<Value, OrderError>) -> Answer {

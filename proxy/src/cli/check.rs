@@ -3,12 +3,15 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{ConfigFile, Failure, compare::compare, load::load};
+use super::{ConfigFile, Failure, compare::compare, load::load, named_files};
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
     file: ConfigFile,
+    /// Also look whether the files that it names can be used: token, certificates, keys, roots.
+    #[arg(long)]
+    files: bool,
     /// Compare its modes and profiles with those in force in running sidecars, by their admin
     /// listeners; may be given several times.
     #[arg(long, value_name = "URL", num_args = 1..)]
@@ -20,7 +23,11 @@ pub(super) struct CheckArgs {
 
 impl CheckArgs {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let loaded = match load(&self.file.config) {
+        let read = load(&self.file.config).and_then(|loaded| match self.files {
+            true => named_files::look(&loaded).map(|()| loaded),
+            false => Ok(loaded),
+        });
+        let loaded = match read {
             Ok(loaded) => loaded,
             Err(Failure::Usage(report)) if self.json => {
                 println!("{}", json!({ "valid": false, "report": report }));

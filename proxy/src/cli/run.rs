@@ -7,7 +7,7 @@ use clap::Args;
 use super::load::{Loaded, load};
 use super::{ConfigFile, Failure};
 use crate::logging;
-use crate::server::{App, HandOver, Role, Start, Stop};
+use crate::server::{App, HandOver, NotHandedOver, Role, Start, Stop};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -45,6 +45,10 @@ pub(super) fn serve(loaded: Loaded, hand_over: HandOver, role: Role) -> Result<(
         stop: Stop::Signals,
         role,
     };
-    App::new(start).map_err(|error| Failure::Usage(error.to_string()))?.run();
+    let app = App::new(start).map_err(|error| match error.is::<NotHandedOver>() {
+        true => Failure::Unreachable(error.to_string()),
+        false => Failure::Usage(error.to_string()),
+    });
+    app?.run();
     Ok(())
 }

@@ -3,10 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use modegate_config::flags::{Broken, Flag, FlagLayer};
-use modegate_config::show_duration;
+use modegate_config::shown_duration;
 
 /// The longest actor or reason, in characters.
 const TEXT_LIMIT: usize = 256;
+
+/// So much of what was found is said, in characters.
+const SHOWN: usize = 64;
 
 /// A flag set by hand, until it expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +29,13 @@ pub struct Override {
 pub enum Refusal {
     /// The actor or the reason is missing or too long.
     Unexplained,
-    /// The expiry, as it was written, is no duration, zero, or over this `admin.override_limit`.
-    Expiry(String, Duration),
+    /// The expiry is no duration, zero, or over `admin.override_limit`.
+    Expiry {
+        /// What was said.
+        found: String,
+        /// `admin.override_limit`.
+        limit: Duration,
+    },
     /// The flags would break a rule among themselves.
     Broken(Broken),
     /// There is no override of this: a flag, or the log level.
@@ -45,12 +53,9 @@ impl std::fmt::Display for Refusal {
                     "actor and reason are needed, each of 1 to {TEXT_LIMIT} characters without control characters"
                 )
             }
-            Refusal::Expiry(found, limit) => write!(
-                f,
-                "expires: found: {found:?}; allowed: a duration with its unit (ms, s, m, h), \"1ms\" to {} \
-                 (admin.override_limit)",
-                show_duration(*limit)
-            ),
+            Refusal::Expiry { found, limit } => {
+                write!(f, "{} (admin.override_limit)", expiry_between(found, *limit))
+            }
             Refusal::Broken(broken) => write!(f, "{broken}"),
             Refusal::NotOverridden(what) => write!(f, "{what} has no override"),
             Refusal::NotOpen => write!(f, "the breaker is not open"),
@@ -59,6 +64,21 @@ impl std::fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// What an expiry was found to be, and what it may be.
+pub fn expiry_between(found: &str, limit: Duration) -> String {
+    let (found, limit) = (shortened(found), shown_duration(limit));
+    format!("expires: found: {found:?}; allowed: a duration with its unit, 1ms to {limit}")
+}
+
+/// So much of a text as is needed to know it again.
+pub fn shortened(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
 
 /// Whether somebody stands for a change, and how long it lasts is within the limit: what every
 /// change by hand needs.
@@ -74,8 +94,7 @@ pub fn vouched(
     }
     match lasts {
         Some((lasts, limit)) if lasts.is_zero() || lasts > limit => {
-            let found = show_duration(lasts).trim_matches('"').to_owned();
-            Err(Refusal::Expiry(found, limit))
+            Err(Refusal::Expiry { found: shown_duration(lasts), limit })
         }
         _ => Ok(()),
     }
@@ -185,9 +204,17 @@ mod tests {
                 "actor and reason are needed, each of 1 to 256 characters without control characters",
             ),
             (
-                Refusal::Expiry("soon".to_owned(), Duration::from_secs(14_400)),
-                "expires: found: \"soon\"; allowed: a duration with its unit (ms, s, m, h), \
-                 \"1ms\" to \"4h\" (admin.override_limit)",
+                Refusal::Expiry { found: "9h".to_owned(), limit: Duration::from_secs(14_400) },
+                "expires: found: \"9h\"; allowed: a duration with its unit, 1ms to 4h \
+                 (admin.override_limit)",
+            ),
+            (
+                Refusal::Expiry { found: "x".repeat(65), limit: Duration::from_millis(1_500) },
+                &format!(
+                    "expires: found: \"{}…\"; allowed: a duration with its unit, 1ms to 1500ms \
+                     (admin.override_limit)",
+                    "x".repeat(64)
+                ),
             ),
             (Refusal::NotOverridden("cloud_enforced"), "cloud_enforced has no override"),
         ];

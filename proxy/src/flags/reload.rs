@@ -115,6 +115,10 @@ impl Reload {
             taken.contract.modes = running.modes.clone();
             taken.contract.profiles = running.profiles.clone();
         }
+        if self.running.rollout.enabled {
+            // Its stages were passed by the members that the salt of the start draws.
+            taken.canary.salt.clone_from(&self.running.canary.salt);
+        }
         let snapshot = store
             .reload(Settings::new(&taken), config.flags)
             .map_err(|broken| broken.to_string())?;

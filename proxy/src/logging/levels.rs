@@ -211,7 +211,7 @@ mod tests {
     fn what_is_refused_changes_nothing() {
         let levels = Levels::new(log("info", true), None);
         let before = levels.view();
-        let expiry = |found: &str| Refusal::Expiry(found.to_owned(), HOUR);
+        let expiry = |found: &str| Refusal::Expiry { found: found.to_owned(), limit: HOUR };
         let cases = [
             (levels.set(("debug", None), ("", "r"), HOUR, HOUR), Refusal::Unexplained),
             (levels.set(("debug", None), ("ann", "a\nb"), HOUR, HOUR), Refusal::Unexplained),

@@ -30,11 +30,22 @@ impl Actuation {
     /// Has the file's document in force in this process. One that it cannot take over leaves what it
     /// has, and is said in `GET /flags`.
     pub fn follow(&self) {
+        self.follow_as(|document| document);
+    }
+
+    /// The same of another rollout's document, of which nobody is exposed.
+    pub fn follow_unexposed(&self) {
+        self.follow_as(unexposed);
+    }
+
+    fn follow_as(&self, taken: fn(Document) -> Document) {
         let Some(store) = &self.store else { return };
         match self.file.read() {
             Ok(None) => {}
             // What is wrong with it the store says.
-            Ok(Some(document)) => drop(store.take_document(Layer::File, document, false)),
+            Ok(Some(document)) => {
+                drop(store.take_document(Layer::File, taken(document), false));
+            }
             Err(error) => {
                 let path = self.file.path().display();
                 store.document_failed(Layer::File, format!("{path}: {error}"));
@@ -74,6 +85,15 @@ impl Actuation {
             Some(wanted) => Ok(Some(self.document(wanted))),
             None => found.map_err(|error| error.to_string()),
         }
+    }
+
+    /// What sidecars that ask are told of another rollout's document.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, in words.
+    pub fn served_unexposed(&self) -> Result<Option<Document>, String> {
+        let found = self.file.read().map_err(|error| error.to_string())?;
+        Ok(found.map(unexposed))
     }
 
     fn take(&self, document: &Document) -> Result<(), String> {
@@ -122,6 +142,14 @@ fn desired(document: &Document) -> Desired {
         share: document.share.unwrap_or(Share::NONE),
         lease_until: document.lease_until,
     }
+}
+
+/// A document that keeps what is safe: contract and kill as they are, and nobody in fast mode.
+fn unexposed(document: Document) -> Document {
+    let mut flags = document.flags;
+    flags.set(Flag::Runtime, false);
+    flags.set(Flag::Ui, false);
+    Document { flags, share: Some(Share::NONE), lease_until: None, ..document }
 }
 
 /// Whether a document exposes nobody whom the one before, if any, did not.

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 
 use super::actuation::{Actuation, exposes_nobody_else};
 use super::incidents::Incidents;
-use super::journal::{Journal, OpenError};
+use super::journal::{Journal, OpenError, Whose};
 use super::view;
 use crate::flags::{DocumentFile, Store};
 use crate::moment::now;
@@ -41,6 +41,7 @@ pub enum OrderError {
 #[derive(Debug)]
 pub struct Controller {
     plan: Plan,
+    salt: String,
     state_dir: PathBuf,
     kill_file: Option<PathBuf>,
     actuation: Actuation,
@@ -48,7 +49,7 @@ pub struct Controller {
     inner: Mutex<Inner>,
     /// How often each phase was entered since the start.
     entered: [AtomicU64; Phase::ALL.len()],
-    /// Something was signalled that a step should follow at once.
+    /// Something was signalled that a look should follow at once.
     pub(super) woken: Notify,
 }
 
@@ -129,6 +130,7 @@ impl Controller {
         let controller = Controller {
             actuation: Actuation { rollout: plan.id.clone(), file, store },
             plan,
+            salt: settings.salt.clone(),
             state_dir: settings.state_dir.clone(),
             kill_file: settings.kill_file.clone(),
             incidents: Incidents::new(&settings.state_dir),
@@ -136,7 +138,7 @@ impl Controller {
             entered: Default::default(),
             woken: Notify::new(),
         };
-        controller.actuation.follow();
+        controller.follow();
         controller.open();
         Arc::new(controller)
     }
@@ -147,8 +149,8 @@ impl Controller {
         if inner.open.is_some() {
             return true;
         }
-        let opened =
-            Journal::open(&self.state_dir, &self.plan).and_then(|(mut journal, state, looks)| {
+        let opened = Journal::open(&self.state_dir, &self.plan, &self.salt).and_then(
+            |(mut journal, state, looks)| {
                 let before = self.actuation.found().map_or(0, |found| found.generation);
                 let state = state.unwrap_or_else(|| State::new(&self.plan, before, now()));
                 let begun = journal.begin(now(), &self.plan, &state);
@@ -163,7 +165,8 @@ impl Controller {
                     instances: Vec::new(),
                     unreported: None,
                 })
-            });
+            },
+        );
         match opened {
             Ok(open) => {
                 let (phase, stage) = (open.state.phase.word(), open.state.stage);
@@ -186,9 +189,18 @@ impl Controller {
         self.lock().open = None;
     }
 
-    /// What another process has the document say.
+    /// What another process has the document say; of another rollout's nobody is exposed.
     pub(super) fn follow(&self) {
-        self.actuation.follow();
+        match self.is_anothers() {
+            true => self.actuation.follow_unexposed(),
+            false => self.actuation.follow(),
+        }
+    }
+
+    /// Whether the state is another rollout's, by its id or by the members that it draws.
+    fn is_anothers(&self) -> bool {
+        let asked = Whose::new(&self.plan, &self.salt);
+        Whose::kept(&self.state_dir).is_some_and(|kept| !kept.is(&asked))
     }
 
     /// Follows an order at once; says where the rollout is then.
@@ -203,7 +215,8 @@ impl Controller {
         }
     }
 
-    /// Takes what somebody else says of the answers; the step that follows at once acts on it.
+    /// Takes what somebody else says of the answers, and acts on it at once; says where the rollout is
+    /// then. What cannot be written down waits for the next step, and is in what is said as a fault.
     ///
     /// # Errors
     /// Where the rollout is not open here, or too many wait.
@@ -217,6 +230,8 @@ impl Controller {
         }
         inner.signals.push(signal);
         drop(inner);
+        let _ = self.step(None, Vec::new());
+        // A look confirms what follows from it.
         self.woken.notify_one();
         Ok(self.view())
     }
@@ -242,6 +257,9 @@ impl Controller {
     /// Where the file cannot be read, and what is desired exposes somebody, in words.
     pub fn document(&self) -> Result<Option<Document>, String> {
         let inner = self.lock();
+        if inner.open.is_none() && self.is_anothers() {
+            return self.actuation.served_unexposed();
+        }
         let open = inner.open.as_ref().filter(|open| open.state.phase != Phase::Draft);
         let desired = open.map(|open| open.state.desired);
         self.actuation.served(desired.as_ref())
@@ -250,6 +268,11 @@ impl Controller {
     /// What went wrong so far.
     pub fn incidents(&self) -> &Incidents {
         &self.incidents
+    }
+
+    /// Whether it is the rollout of other processes, and none of this one's flags follows it.
+    pub fn leads_fleet(&self) -> bool {
+        self.actuation.store.is_none()
     }
 
     /// The plan.

@@ -2,6 +2,8 @@
 //! in the audit before anything is done about it, so that a process after a crash knows all that the
 //! one before may have done.
 
+mod whose;
+
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -16,6 +18,7 @@ use modegate_filters::rollout::state::{State, VERSION};
 use serde::{Deserialize, Serialize};
 
 use crate::whole_file::replace;
+pub use whose::Whose;
 
 /// The audit that grows.
 const AUDIT: &str = "audit.jsonl";
@@ -30,6 +33,7 @@ const TAIL: u64 = 4 << 20;
 #[derive(Debug)]
 pub struct Journal {
     dir: PathBuf,
+    salt: String,
     audit: File,
     bytes: u64,
     tip: Tip,
@@ -44,6 +48,8 @@ pub struct Journal {
 #[serde(deny_unknown_fields)]
 struct Saved {
     tip: Tip,
+    #[serde(default)]
+    salt: Option<String>,
     state: Option<State>,
     looks: Looks,
 }
@@ -57,6 +63,15 @@ pub enum OpenError {
     Io(PathBuf, io::Error),
     /// What a file holds is no journal's, or not of this version.
     Unusable(PathBuf, String),
+    /// It is another rollout's, and the one to be opened has none here.
+    Anothers {
+        /// The directory.
+        dir: PathBuf,
+        /// Whose it is.
+        kept: Box<Whose>,
+        /// Whose it was asked for as.
+        asked: Box<Whose>,
+    },
 }
 
 impl Journal {
@@ -66,7 +81,11 @@ impl Journal {
     ///
     /// # Errors
     /// See [`OpenError`]; nothing is changed then.
-    pub fn open(dir: &Path, plan: &Plan) -> Result<(Journal, Option<State>, Looks), OpenError> {
+    pub fn open(
+        dir: &Path,
+        plan: &Plan,
+        salt: &str,
+    ) -> Result<(Journal, Option<State>, Looks), OpenError> {
         fs::create_dir_all(dir).map_err(|error| OpenError::Io(dir.to_owned(), error))?;
         let alone = lock(&dir.join("lock"))?;
         let saved = read_saved(&dir.join(STATE))?;
@@ -75,7 +94,7 @@ impl Journal {
         let mut audit =
             OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(io)?;
         let (records, bytes) = newer(&path, &mut audit, &saved.tip)?;
-        let Saved { mut tip, mut state, mut looks } = saved;
+        let Saved { mut tip, salt: kept, mut state, mut looks } = saved;
         let mut by = plan.clone();
         for (record, after) in records {
             match record.entry {
@@ -87,7 +106,14 @@ impl Journal {
             // What that look saw is counted already; how far is not known.
             (tip, looks) = (after, Looks::default());
         }
-        let journal = Journal { dir: dir.to_owned(), audit, bytes, tip, gap: false, _alone: alone };
+        let asked = Whose::new(plan, salt);
+        let kept = state.as_ref().and_then(|state| Whose::of(state, kept.as_deref()));
+        if let Some(kept) = kept.filter(|kept| !kept.is(&asked)) {
+            let (kept, asked) = (Box::new(kept), Box::new(asked));
+            return Err(OpenError::Anothers { dir: dir.to_owned(), kept, asked });
+        }
+        let (dir, salt) = (dir.to_owned(), salt.to_owned());
+        let journal = Journal { dir, salt, audit, bytes, tip, gap: false, _alone: alone };
         Ok((journal, state, looks))
     }
 
@@ -127,8 +153,8 @@ impl Journal {
     /// # Errors
     /// Where it cannot be written.
     pub fn save(&self, state: &State, looks: &Looks) -> io::Result<()> {
-        let saved =
-            Saved { tip: self.tip.clone(), state: Some(state.clone()), looks: looks.clone() };
+        let (tip, salt) = (self.tip.clone(), Some(self.salt.clone()));
+        let saved = Saved { tip, salt, state: Some(state.clone()), looks: looks.clone() };
         replace(&self.dir.join(STATE), serde_json::to_string(&saved)?.as_bytes())
     }
 
@@ -238,6 +264,12 @@ impl fmt::Display for OpenError {
             OpenError::Taken => f.write_str("another process runs the rollout"),
             OpenError::Io(path, error) => write!(f, "{}: {error}", path.display()),
             OpenError::Unusable(path, why) => write!(f, "{}: {why}", path.display()),
+            OpenError::Anothers { dir, kept, asked } => write!(
+                f,
+                "{} is the state of {kept}, and this is {asked}: a new rollout needs a state_dir of its \
+                 own; to go on with the one before, give it its id and salt back",
+                dir.display()
+            ),
         }
     }
 }

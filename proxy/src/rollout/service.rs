@@ -1,4 +1,4 @@
-//! Has the controller look now and then, at once where something was signalled, and look for the
+//! Has the controller look now and then, soon where something was signalled, and look for the
 //! kill file all the time, also while a look waits for its answers.
 
 use std::pin::pin;
@@ -111,8 +111,7 @@ impl Run {
                 self.controller.follow();
                 continue;
             }
-            // A look at this process takes what was signalled at once; one at a fleet may be long.
-            if self.controller.is_kill_due() || woken && self.is_fleet() {
+            if self.controller.is_kill_due() {
                 let _ = self.controller.step(None, Vec::new());
             }
             if seen.is_terminated() && (woken || Instant::now() >= next) {

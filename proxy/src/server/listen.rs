@@ -11,6 +11,8 @@ use std::path::Path;
 
 use modegate_config::Bind;
 
+use super::take_over::Inherited;
+
 /// Where a listener is bound: with port 0, the port that it got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
@@ -25,18 +27,23 @@ impl fmt::Display for Bound {
 }
 
 /// A listener's socket.
-#[derive(Debug)]
 pub struct Socket {
     /// Where it is bound.
     pub bound: Bound,
     /// The socket itself; `None` where it is to be inherited.
     pub fd: Option<OwnedFd>,
+    /// Where it is once it was given.
+    pub coming: Inherited,
 }
 
 impl Socket {
     /// A socket that a running process will hand over.
-    pub fn inherited(bind: &Bind) -> Socket {
-        Socket { bound: Bound { bind: bind.clone() }, fd: None }
+    pub fn inherited(bind: &Bind, coming: &Inherited) -> Socket {
+        Socket { bound: Bound { bind: bind.clone() }, fd: None, coming: coming.clone() }
+    }
+
+    fn bound(bind: Bind, fd: OwnedFd) -> Socket {
+        Socket { bound: Bound { bind }, fd: Some(fd), coming: Inherited::default() }
     }
 }
 
@@ -65,14 +72,14 @@ pub fn bind(bind: &Bind) -> Result<Socket, BindError> {
         Bind::Tcp(address) => {
             let listener = TcpListener::bind(address).map_err(failed)?;
             listener.set_nonblocking(true).map_err(failed)?;
-            let bound = Bound { bind: Bind::Tcp(listener.local_addr().map_err(failed)?) };
-            Ok(Socket { bound, fd: Some(listener.into()) })
+            let bind = Bind::Tcp(listener.local_addr().map_err(failed)?);
+            Ok(Socket::bound(bind, listener.into()))
         }
         Bind::Unix(path) => {
             remove_stale(path).map_err(failed)?;
             let listener = UnixListener::bind(path).map_err(failed)?;
             listener.set_nonblocking(true).map_err(failed)?;
-            Ok(Socket { bound: Bound { bind: bind.clone() }, fd: Some(listener.into()) })
+            Ok(Socket::bound(bind.clone(), listener.into()))
         }
     }
 }

@@ -14,6 +14,7 @@ use pingora_core::services::Service;
 use pingora_core::services::listening;
 
 use super::listen::Socket;
+use super::take_over::name;
 use crate::data_plane::{Drain, keep_alive};
 
 /// The service.
@@ -66,12 +67,11 @@ impl<A: ServerApp + Send + Sync + 'static> Service for Prebound<A> {
         if let Some(table) = &fds {
             let mut table = table.lock();
             for socket in &mut self.sockets {
-                let name = match &socket.bound.bind {
-                    Bind::Tcp(address) => address.to_string(),
-                    Bind::Unix(path) => path.to_string_lossy().into_owned(),
-                };
-                if let Some(fd) = socket.fd.take() {
-                    table.add(name, fd.into_raw_fd());
+                let name = name(&socket.bound.bind);
+                let own = socket.fd.take().map(IntoRawFd::into_raw_fd);
+                let came = || socket.coming.get()?.get(&name).copied();
+                if let Some(fd) = own.or_else(came) {
+                    table.add(name, fd);
                 }
             }
         }

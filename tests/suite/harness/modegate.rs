@@ -105,12 +105,32 @@ impl Start {
 
     /// Starts it and waits until it listens everywhere.
     pub async fn run(self) -> Modegate {
+        let mut process = self.begin();
+        process.await_listeners().await;
+        process
+    }
+
+    /// Starts it, and has this one give it its sockets.
+    pub async fn take_over(self, first: &Modegate) -> Modegate {
+        let socket = first.dir().path().join("upgrade.sock").display().to_string();
+        let start = self.arg("--upgrade").arg(&format!("--upgrade-socket={socket}"));
+        let mut process = start.begin();
+        process.logged("waiting for the listening sockets").await;
+        let listening =
+            |line: &String| line.contains("\"listening\"") || line.contains("admin listening");
+        assert!(!process.logs().iter().any(listening), "it has nothing to listen on");
+        first.signal("QUIT");
+        process.await_listeners().await;
+        process
+    }
+
+    fn begin(self) -> Modegate {
         let (mut child, file) = self.spawn();
         let lines = Lines::default();
         lines.follow(child.stdout.take().expect("piped"));
         let errors = Lines::default();
         errors.follow(child.stderr.take().expect("piped"));
-        let mut process = Modegate {
+        Modegate {
             child,
             lines,
             errors,
@@ -118,19 +138,24 @@ impl Start {
             dir: self.dir,
             listeners: Vec::new(),
             admin: Address::Unix(PathBuf::new()),
-        };
-        process.await_listeners().await;
-        process
+        }
     }
 
     /// Starts it, expecting it to end by itself.
     pub async fn fails(self) -> Exited {
+        self.fails_within(DEADLINE).await
+    }
+
+    /// The same, by a deadline of its own.
+    pub async fn fails_within(self, deadline: Duration) -> Exited {
         let (mut child, _) = self.spawn();
         let (out, err) = (Lines::default(), Lines::default());
         out.follow(child.stdout.take().expect("piped"));
         err.follow(child.stderr.take().expect("piped"));
-        let code =
-            eventually("the process's end", async || child.try_wait().expect("a child")).await;
+        let code = eventually_within(deadline, "the process's end", async || {
+            child.try_wait().expect("a child")
+        })
+        .await;
         eventually("the end of its output", async || (out.ended() && err.ended()).then_some(()))
             .await;
         Exited { code: code.code(), stdout: out.text(), stderr: err.text() }

@@ -197,6 +197,29 @@ fn what_waits_for_a_restart_is_listed_and_the_rest_holds() {
 }
 
 #[test]
+fn a_rollout_keeps_the_members_that_its_salt_draws() {
+    let salt = |watched: &Watched| watched.store.snapshot().settings.policy.canary().salt.clone();
+    let bridge = "[[listener]]\nleg=\"bridge\"\nbind=\"127.0.0.1:0\"\nupstream=\"http://h\"";
+    let text = |enabled: bool, salt: &str, percent: u8| {
+        format!(
+            "[rollout]\nenabled = {enabled}\n[canary]\nsalt = \"{salt}\"\npercent = {percent}\n{bridge}"
+        )
+    };
+    for (enabled, kept) in [(true, "a"), (false, "b")] {
+        let watched = Watched::new(&text(enabled, "a", 0));
+        watched.write(&text(enabled, "b", 5));
+        let view = watched.look(Why::Change);
+        assert_eq!(
+            (view.error.as_deref(), view.restart.as_slice()),
+            (None, ["rollout"].as_slice())
+        );
+        assert_eq!(salt(&watched), kept, "enabled: {enabled}");
+        let share = watched.store.snapshot().settings.policy.canary().share.percent();
+        assert!((share - 5.0).abs() < f64::EPSILON, "the rest holds: {share}");
+    }
+}
+
+#[test]
 fn overrides_outlive_a_reload_and_never_hold_one_up() {
     let watched = Watched::new("[flags]\ncontract = true");
     let hour = Duration::from_secs(3600);

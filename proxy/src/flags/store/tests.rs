@@ -109,7 +109,8 @@ fn a_refused_change_changes_nothing() {
         refusal: fn(&Refusal) -> bool,
     }
     let unexplained: fn(&Refusal) -> bool = |refusal| matches!(refusal, Refusal::Unexplained);
-    let expiry: fn(&Refusal) -> bool = |refusal| matches!(refusal, Refusal::Expiry(_, HOUR));
+    let expiry: fn(&Refusal) -> bool =
+        |refusal| matches!(refusal, Refusal::Expiry { limit: HOUR, .. });
     let broken: fn(&Refusal) -> bool = |refusal| matches!(refusal, Refusal::Broken(_));
     let plain = Case {
         name: "",

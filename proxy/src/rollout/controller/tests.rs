@@ -161,25 +161,23 @@ fn a_look_that_was_asked_for_before_an_order_confirms_nothing_of_it() {
     }
 }
 
+fn signal(verdict: SignalVerdict) -> Signal {
+    let (source, reason) = ("reviewers".to_owned(), "read".to_owned());
+    let expires = (verdict == SignalVerdict::Attested).then(|| now() + 60_000);
+    Signal { verdict, source, reason, evidence: None, expires }
+}
+
 #[test]
-fn what_is_signalled_waits_for_the_next_step_with_a_look_or_without() {
-    for with_a_look in [true, false] {
-        let world = world();
-        let controller = exposed(&world);
-        let signal = Signal {
-            verdict: SignalVerdict::Severe,
-            source: "reviewers".to_owned(),
-            reason: "unsafe".to_owned(),
-            evidence: None,
-            expires: None,
-        };
-        controller.signal(signal).unwrap();
-        assert!(world.flags().runtime);
-        let sampled = with_a_look.then(|| world.sampled());
-        controller.step(sampled, Vec::new()).unwrap();
-        assert!(!world.flags().runtime, "with a look: {with_a_look}");
-        assert_eq!(controller.incidents().list().unwrap()[0]["trigger"], "severe");
-    }
+fn a_signal_is_in_force_when_it_is_answered() {
+    let world = world();
+    let controller = exposed(&world);
+    let attested = controller.signal(signal(SignalVerdict::Attested)).unwrap();
+    assert_eq!((&attested["phase"], world.flags().runtime), (&"applying".into(), true));
+    assert_eq!(attested["attestation"]["source"], "reviewers");
+    let severe = controller.signal(signal(SignalVerdict::Severe)).unwrap();
+    assert_eq!((&severe["phase"], world.flags().runtime), (&"rolling_back".into(), false));
+    assert_eq!(controller.incidents().list().unwrap()[0]["trigger"], "severe");
+    assert_eq!(severe["incident"], controller.incidents().list().unwrap()[0]["id"]);
 }
 
 #[test]
@@ -250,4 +248,42 @@ fn a_second_process_follows_until_the_first_one_leaves() {
     first.close();
     assert!(second.open());
     assert_eq!(second.view()["phase"], "rolling_back");
+}
+
+#[test]
+fn with_another_salt_nobody_is_exposed_and_nothing_goes_on() {
+    for hard in [false, true] {
+        let world = world();
+        let controller = exposed(&world);
+        if hard {
+            order(&controller, Verb::Rollback { hard }).unwrap();
+        }
+        drop(controller);
+        let (before, store) = (world.document(), self::world().store);
+        let settings = Rollout { salt: "another".to_owned(), ..world.settings.clone() };
+        let controller = Controller::new(&settings, Some(store.clone()));
+        let snapshot = store.snapshot();
+        let expected = Flags { contract: true, kill: hard, ..Flags::default() };
+        assert_eq!(snapshot.flags, expected, "hard: {hard}");
+        assert_eq!(snapshot.settings.policy.canary().share, Share::NONE);
+        let fault = controller.view()["fault"].as_str().unwrap().to_owned();
+        assert!(fault.contains("with canary.salt \"another\": a new rollout needs"), "{fault}");
+        for verb in [Verb::Resume, Verb::Start, Verb::Advance] {
+            assert!(matches!(order(&controller, verb), Err(OrderError::Failed(_))), "{verb:?}");
+        }
+        assert!(controller.reading().is_faulty);
+        let served = controller.document().unwrap().unwrap();
+        let flag = |flag| served.flags.get(flag);
+        assert_eq!(flag(modegate_config::Flag::Runtime), Some(false));
+        assert_eq!(flag(modegate_config::Flag::Kill), Some(hard));
+        assert_eq!(world.document(), before, "nothing was written");
+        drop(controller);
+        let store = self::world().store;
+        let again = Controller::new(&world.settings, Some(store.clone()));
+        let phase = if hard { "rolling_back" } else { "applying" };
+        assert_eq!(
+            (&again.view()["phase"], store.snapshot().flags.runtime),
+            (&phase.into(), !hard)
+        );
+    }
 }
