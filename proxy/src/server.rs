@@ -9,7 +9,7 @@ mod take_over;
 mod watches;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use modegate_config::flags::FlagLayer;
@@ -30,8 +30,8 @@ use crate::traces::Traces;
 pub use listen::Bound;
 use listen::{Socket, bind};
 use prebound::Prebound;
-use shutdown::DrainFirst;
 pub use shutdown::Stop;
+use shutdown::{Calls, DrainFirst};
 pub use take_over::NotHandedOver;
 use take_over::{Inherited, take_over};
 use watches::Watches;
@@ -93,7 +93,7 @@ pub struct App {
     metrics: Arc<Metrics>,
     traces: Traces,
     grace: Duration,
-    stop: Stop,
+    calls: Calls,
     hands_over: bool,
     /// The listeners' addresses, in the order of the configuration.
     pub listeners: Vec<Bound>,
@@ -108,7 +108,7 @@ impl App {
     /// Where an address cannot be bound, an upstream or a file cannot be used, the flags of file and
     /// environment break a rule, or no process gives its sockets ([`NotHandedOver`]).
     pub fn new(start: Start) -> Result<App, StartError> {
-        let (path, text, config) = start.file;
+        let (calls, (path, text, config)) = (start.stop.listen()?, start.file);
         let metrics = Metrics::new(config.contract.modes.clone());
         let (traces, export) = Traces::new(&config.traces, &metrics);
         let settings = Settings::new(&config);
@@ -188,7 +188,7 @@ impl App {
             metrics,
             traces,
             grace: config.server.grace,
-            stop: start.stop,
+            calls,
             hands_over: start.hand_over != HandOver::Off,
             listeners,
             admin: admin_bound,
@@ -199,11 +199,11 @@ impl App {
     /// the grace period is over.
     pub fn run(self) {
         let App { mut server, drain, admin_drain: admin, metrics, .. } = self;
-        let (traces, grace, stop, hands_over) =
-            (self.traces, self.grace, self.stop, self.hands_over);
+        let (traces, grace, hands_over) = (self.traces, self.grace, self.hands_over);
+        let calls = Mutex::new(Some(self.calls));
         server.bootstrap();
         let shutdown_signal =
-            Box::new(DrainFirst { stop, drain, admin, metrics, traces, grace, hands_over });
+            Box::new(DrainFirst { calls, drain, admin, metrics, traces, grace, hands_over });
         server.run(RunArgs { shutdown_signal });
     }
 }

@@ -4,8 +4,8 @@
 //! soon as the last connection is gone the process leaves.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,7 +31,8 @@ pub enum Stop {
 
 /// Waits for the stop, then for what is in flight.
 pub struct DrainFirst {
-    pub stop: Stop,
+    /// Until it waits.
+    pub calls: Mutex<Option<Calls>>,
     pub drain: Drain,
     /// The admin listener's.
     pub admin: Drain,
@@ -59,13 +60,9 @@ impl ShutdownSignalWatch for DrainFirst {
 impl DrainFirst {
     /// What the process is to do, once that is to be done at once.
     async fn call(&self) -> ShutdownSignal {
-        let mut calls = match self.stop.listen() {
-            Ok(calls) => calls,
-            Err(error) => {
-                tracing::error!(%error, "signals cannot be received");
-                return ShutdownSignal::FastShutdown;
-            }
-        };
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // It is asked once.
+        let Some(mut calls) = calls else { return ShutdownSignal::FastShutdown };
         match calls.first().await {
             ShutdownSignal::FastShutdown => ShutdownSignal::FastShutdown,
             ShutdownSignal::GracefulUpgrade if self.hands_over => ShutdownSignal::GracefulUpgrade,
@@ -86,21 +83,30 @@ impl DrainFirst {
 }
 
 impl Stop {
-    fn listen(&self) -> io::Result<Calls> {
-        match self {
-            Stop::Told(told) => Ok(Calls::Told(told.clone())),
-            Stop::Signals => Ok(Calls::Signals {
-                terminate: signal(SignalKind::terminate())?,
-                interrupt: signal(SignalKind::interrupt())?,
-                quit: signal(SignalKind::quit())?,
-            }),
+    /// Listens from now on. It is done before anything else listens: without that a signal ends the
+    /// process and what it serves, and so one that comes early waits.
+    ///
+    /// # Errors
+    /// Where signals cannot be received.
+    pub fn listen(self) -> io::Result<Calls> {
+        if let Stop::Told(told) = self {
+            return Ok(Calls::Told(told));
         }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let _context = runtime.enter();
+        Ok(Calls::Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+        })
     }
 }
 
 /// The calls to stop, listened for from the start to the end: none is lost in between.
-enum Calls {
+pub enum Calls {
+    /// Of a process that embeds the server.
     Told(watch::Receiver<bool>),
+    /// Signals.
     Signals { terminate: Signal, interrupt: Signal, quit: Signal },
 }
 
