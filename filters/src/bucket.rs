@@ -177,7 +177,7 @@ pub fn rank(salt: &str, key: &str) -> u64 {
 }
 
 fn hash(salt: &str, key: &str) -> u32 {
-    murmur::hash(salt.bytes().chain([b':']).chain(key.bytes()))
+    murmur::hash([salt.as_bytes(), b":", key.as_bytes()])
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ mod ofrep;
 mod parity;
 mod parity_table;
 mod rollout;
+mod room;
 mod view;
 
 use std::convert::Infallible;
@@ -52,7 +53,6 @@ use modegate_config::flags::Flag;
 use pingora_core::apps::ServerApp;
 use pingora_core::protocols::Stream;
 use pingora_core::server::ShutdownWatch;
-use tokio::sync::Semaphore;
 
 use crate::data_plane::Drain;
 use crate::metrics::{Format, Sources, encode};
@@ -61,6 +61,7 @@ use answer::{Answer, json, refuse, text};
 use guard::Guard;
 pub use guard::{BadToken, Token};
 pub use parity_table::parity_table;
+use room::Room;
 
 /// How long a call's head, and then the call, may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -68,17 +69,13 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may last; a scraper that keeps one opens another.
 const CONNECTION_TIME: Duration = Duration::from_secs(60);
 
-/// How many connections there may be. People and scrapers need a few; a flood of them must not take
-/// the descriptors that requests need.
-const CONNECTIONS: usize = 64;
-
 /// The admin API's app.
 pub struct Admin {
     sources: Sources,
     guard: Guard,
     override_limit: Duration,
     drain: Drain,
-    connections: Semaphore,
+    room: Room,
 }
 
 impl Admin {
@@ -95,7 +92,7 @@ impl Admin {
             guard,
             override_limit: settings.override_limit,
             drain,
-            connections: Semaphore::new(CONNECTIONS),
+            room: Room::default(),
         }
     }
 
@@ -238,8 +235,10 @@ impl Admin {
 #[async_trait]
 impl ServerApp for Admin {
     async fn process_new(self: &Arc<Self>, stream: Stream, _: &ShutdownWatch) -> Option<Stream> {
-        let Ok(_permit) = self.connections.try_acquire() else { return None };
+        let place = self.room.enter()?;
+        let place = &place;
         let service = service_fn(|request: Request<Incoming>| async move {
+            let _call = place.call();
             let answered = tokio::time::timeout(CALL_TIMEOUT, self.answer(request)).await;
             let late = || refuse(StatusCode::REQUEST_TIMEOUT, "the call did not arrive in time");
             Ok::<_, Infallible>(answered.unwrap_or_else(|_| late()))
@@ -249,10 +248,17 @@ impl ServerApp for Admin {
             .header_read_timeout(CALL_TIMEOUT)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
-        // What ends a call is the caller's business.
-        if tokio::time::timeout(CONNECTION_TIME, connection.as_mut()).await.is_err() {
-            connection.as_mut().graceful_shutdown();
-            let _ = tokio::time::timeout(CALL_TIMEOUT, connection).await;
+        let served = async {
+            // What ends a call is the caller's business.
+            if tokio::time::timeout(CONNECTION_TIME, connection.as_mut()).await.is_err() {
+                connection.as_mut().graceful_shutdown();
+                let _ = tokio::time::timeout(CALL_TIMEOUT, connection).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = place.is_taken() => {}
+            () = served => {}
         }
         None
     }

@@ -107,7 +107,11 @@ async fn messages_about_64_kib_and_of_1_mib() {
 #[tokio::test]
 async fn messages_of_20_mib() {
     let origin = Origin::echo().await;
-    let modegate = Modegate::start(&settings(&origin, "[flags]\ncontract = true\n")).await;
+    let modegate = Modegate::start(&settings(
+        &origin,
+        "[contract]\nruntime_body_limit = \"20MiB\"\n[flags]\ncontract = true\n",
+    ))
+    .await;
     for place in one_of_each() {
         send_all(&modegate, &origin, place, 20 * MIB, &[0, 16 * KIB, 3 * MIB]).await;
     }

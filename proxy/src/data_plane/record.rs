@@ -317,7 +317,6 @@ impl Record {
     fn write_line(&self, lasted: Duration, path: Option<Path>, concluded: Concluded) {
         let modes = &self.snapshot.settings.policy.contract().modes;
         let inspected = self.inspected.as_ref();
-        let trace = std::str::from_utf8(&self.trace.id).unwrap_or_default();
         tracing::info!(
             target: "access",
             leg = self.plane.leg.word(),
@@ -343,7 +342,7 @@ impl Record {
             acknowledged = concluded.acknowledged.map(parity::Verdict::word),
             stream = concluded.ending.map(Ending::word),
             request_id = self.request_id.to_str().unwrap_or_default(),
-            trace_id = trace,
+            trace_id = std::str::from_utf8(&self.trace.id).unwrap_or_default(),
             generation = self.snapshot.generation,
             bytes_in = self.read.bytes(),
             bytes_out = self.bytes_out,
