@@ -103,6 +103,7 @@ async fn answers_that_are_looked_into() {
     let extra = "[contract]\nbody_limit = \"64KiB\"\n[limits]\nbody_memory = \"64KiB\"\n";
     let modegate = Modegate::start(&settings(&origin, extra)).await;
     let said = r#"{"processing":{"mode":"default"},"text":""#;
+    let mut acknowledged = Vec::new();
     for (length, expected) in [(20_000, "ack_match"), (100_000, "ack_unobserved")] {
         let body = format!("{said}{}\"}}", "x".repeat(length));
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length";
@@ -120,9 +121,15 @@ async fn answers_that_are_looked_into() {
         steps.send(rest);
         assert_eq!(client.response().await.text(), body);
         modegate.counted("modegate_body_memory_bytes", &[], 0.0).await;
-        let line = modegate.access_lines().pop().expect("a line");
-        assert_eq!(line["acknowledged"], expected, "{length}");
+        acknowledged.push(expected);
     }
+    let lines = eventually("the lines", async || {
+        let lines = modegate.access_lines();
+        (lines.len() == acknowledged.len()).then_some(lines)
+    })
+    .await;
+    let said: Vec<_> = lines.iter().map(|line| &line["acknowledged"]).collect();
+    assert_eq!(said, acknowledged);
 }
 
 #[tokio::test]
