@@ -60,16 +60,16 @@ impl Policy {
         if let Some(room) = put_back.room {
             edits.extend(room_edit(room, &found, chunks, &mut inserted));
         }
+        edits.sort_by_key(|edit| edit.span.start);
         if !inserted.is_empty() {
-            edits.sort_by_key(|edit| edit.span.start);
             if !is_left_empty(params, &edits, chunks) {
                 inserted.push(b',');
             }
             let first = params.span.start + 1;
-            edits.push(Edit { span: first..first, with: Bytes::from(inserted) });
+            // Before what is removed from the same place on.
+            let at = edits.partition_point(|edit| edit.span.start < first);
+            edits.insert(at, Edit { span: first..first, with: Bytes::from(inserted) });
         }
-        // Before what is removed from the same place on.
-        edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
         let verdict = Verdict {
             action: Action::Repair,
             because: Some(decision.because),

@@ -21,7 +21,7 @@ use super::record::Record;
 use super::refuse::{refuse, refuse_mismatch};
 use super::reply::Reply;
 use super::stack::Answer;
-use super::witness::{DOCUMENT_LIMIT, PIECE, Witness};
+use super::witness::{DOCUMENT_LIMIT, Witness};
 use crate::metrics::{Enforced, count};
 
 /// Whether the upstream's answer is looked into before its client sees anything of it, or is refused
@@ -58,7 +58,6 @@ pub async fn give_back(
     let length = answer.body().size_hint().exact();
     let (head, mut body) = answer.into_parts();
     let mut frames: VecDeque<Frame<_>> = VecDeque::new();
-    let mut held = 0;
     loop {
         let mut frame = match timeout(idle, body.frame()).await {
             Err(_) => return refuse(record, Rejection::UpstreamTimeout, id),
@@ -70,7 +69,6 @@ pub async fn give_back(
             Ok(None) => break,
         };
         if let Some(data) = frame.data_ref() {
-            held += data.len() + PIECE;
             record.see(data);
         }
         if let Some(trailers) = frame.trailers_mut() {
@@ -79,8 +77,8 @@ pub async fn give_back(
         if frame.data_ref().is_none_or(|data| !data.is_empty()) {
             frames.push_back(frame);
         }
-        let is_kept = record.enforced().is_some_and(Witness::is_document);
-        if held > DOCUMENT_LIMIT || !is_kept {
+        // Too large to be looked into, or no memory for it.
+        if !record.enforced().is_some_and(Witness::is_document) {
             let answer = Response::from_parts(head, body);
             return forward::give_back(answer, record, |body, record| {
                 Reply::upstream_after(frames, body, lease, Some(idle), record)

@@ -27,7 +27,7 @@ use crate::metrics::{Gauge, Held};
 /// counts as `limits.body_memory`.
 pub const DOCUMENT_LIMIT: usize = 256 * 1024;
 /// What a piece of an answer costs beside its bytes: many small ones are soon too many.
-pub const PIECE: usize = 256;
+const PIECE: usize = 256;
 
 /// The message that is answered.
 #[derive(Clone, Copy, Debug)]

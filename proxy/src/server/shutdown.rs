@@ -92,14 +92,24 @@ impl Stop {
         if let Stop::Told(told) = self {
             return Ok(Calls::Told(told));
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-        let _context = runtime.enter();
-        Ok(Calls::Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
+        early(|| {
+            Ok(Calls::Signals {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                quit: signal(SignalKind::quit())?,
+            })
         })
     }
+}
+
+/// Asks for signals before any runtime of the server runs; they are heard on whichever does then.
+///
+/// # Errors
+/// Where signals cannot be received.
+pub fn early<T>(ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _context = runtime.enter();
+    ask()
 }
 
 /// The calls to stop, listened for from the start to the end: none is lost in between.

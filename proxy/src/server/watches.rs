@@ -13,6 +13,7 @@ use pingora_core::services::background::{BackgroundService, background_service};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::interval;
 
+use super::shutdown::early;
 use crate::data_plane::{ServerTls, Why};
 use crate::flags::{DocumentSource, Reload, Remote, Store, watch as watch_config};
 use crate::logging::Logging;
@@ -45,13 +46,11 @@ impl Watches {
     /// # Errors
     /// Where signals cannot be received.
     pub fn new(flag_sources: &FlagSources) -> std::io::Result<Watches> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-        let _context = runtime.enter();
         let hangups = || signal(SignalKind::hangup());
         Ok(Watches {
             certificates: Vec::new(),
             flag_sources: flag_sources.clone(),
-            hangups: [hangups()?, hangups()?],
+            hangups: early(|| Ok([hangups()?, hangups()?]))?,
         })
     }
 

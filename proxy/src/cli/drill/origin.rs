@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use modegate_config::HostName;
 use serde_json::Value;
 use tokio::net::{TcpListener, lookup_host};
 
@@ -29,13 +30,12 @@ pub struct Place {
 impl Place {
     /// Reads `HOST:PORT`, an IPv6 address in brackets.
     pub fn parse(text: &str) -> Result<Place, String> {
-        let allowed = || "allowed: HOST:PORT, such as localhost:2138 or [::1]:2138".to_owned();
-        let (host, port) = text.rsplit_once(':').ok_or_else(allowed)?;
-        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        let plain = Some(host).filter(|host| !host.contains([':', '/', '[', ']']));
-        let host = bracketed.or(plain).filter(|host| !host.is_empty()).ok_or_else(allowed)?;
-        let port = port.parse().map_err(|_| allowed())?;
-        Ok(Place { host: host.to_owned(), port })
+        let place = HostName::parse(text).and_then(|name| {
+            let host = name.host.trim_matches(['[', ']']).to_owned();
+            Some(Place { host, port: name.port? })
+        });
+        let allowed = "allowed: HOST:PORT, such as localhost:2138 or [::1]:2138";
+        place.ok_or_else(|| allowed.to_owned())
     }
 
     /// Listens at every address that the host has here: an upstream of this name may be reached at
